@@ -1,0 +1,9 @@
+/* The operator's commands. Each returns an exit status. */
+#pragma once
+
+int admin_init(int argc, char **argv);
+int admin_migrate(int argc, char **argv);
+int admin_bulk_test(int argc, char **argv);
+int admin_stress_test(int argc, char **argv);
+int admin_doctor(int argc, char **argv);
+int admin_settings(int argc, char **argv);

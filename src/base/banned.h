@@ -1,0 +1,14 @@
+/*
+ * Functions that may not be used anywhere in the tree. Forced into every C file by the build
+ * (-include), so that a use fails to compile.
+ */
+#pragma once
+
+#ifndef __cplusplus
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol atof strncpy
+#endif

@@ -1,0 +1,184 @@
+#include "base/json_out.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+void json_out_init(struct json_out *j, struct strbuf *sb)
+{
+    *j = (struct json_out){ .sb = sb };
+}
+
+static void before_value(struct json_out *j)
+{
+    if (j->comma)
+        (void)strbuf_addc(j->sb, ',');
+    j->comma = true;
+}
+
+static void open_with(struct json_out *j, char c)
+{
+    before_value(j);
+    (void)strbuf_addc(j->sb, c);
+    j->comma = false;
+}
+
+static void close_with(struct json_out *j, char c)
+{
+    (void)strbuf_addc(j->sb, c);
+    j->comma = true;
+}
+
+void json_object(struct json_out *j)
+{
+    open_with(j, '{');
+}
+
+void json_object_end(struct json_out *j)
+{
+    close_with(j, '}');
+}
+
+void json_array(struct json_out *j)
+{
+    open_with(j, '[');
+}
+
+void json_array_end(struct json_out *j)
+{
+    close_with(j, ']');
+}
+
+void json_key_span(struct json_out *j, struct span key)
+{
+    before_value(j);
+    json_quote(j->sb, key);
+    (void)strbuf_addc(j->sb, ':');
+    j->comma = false;
+}
+
+void json_key(struct json_out *j, const char *key)
+{
+    json_key_span(j, span_str(key));
+}
+
+void json_string(struct json_out *j, struct span value)
+{
+    before_value(j);
+    json_quote(j->sb, value);
+}
+
+void json_str(struct json_out *j, const char *value)
+{
+    if (value)
+        json_string(j, span_str(value));
+    else
+        json_null(j);
+}
+
+void json_raw(struct json_out *j, struct span json)
+{
+    before_value(j);
+    (void)strbuf_addspan(j->sb, json);
+}
+
+void json_bool(struct json_out *j, bool value)
+{
+    json_raw(j, value ? SPAN("true") : SPAN("false"));
+}
+
+void json_null(struct json_out *j)
+{
+    json_raw(j, SPAN("null"));
+}
+
+void json_u64(struct json_out *j, uint64_t value)
+{
+    before_value(j);
+    (void)strbuf_addu64(j->sb, value);
+}
+
+void json_i64(struct json_out *j, int64_t value)
+{
+    before_value(j);
+    (void)strbuf_addi64(j->sb, value);
+}
+
+void json_double(struct json_out *j, double value)
+{
+    char text[32];
+
+    if (!isfinite(value)) {
+        json_null(j);
+        return;
+    }
+    for (int precision = 6; precision <= 17; precision++) {
+        (void)snprintf(text, sizeof(text), "%.*g", precision, value);
+        if (strtod(text, NULL) == value)
+            break;
+    }
+    json_raw(j, span_str(text));
+}
+
+/* Length of the valid UTF-8 sequence at p (RFC 3629), 0 if there is none. */
+static size_t utf8_length(const unsigned char *p, size_t left)
+{
+    size_t n = p[0] < 0x80 ? 1 : p[0] < 0xc2 ? 0 : p[0] < 0xe0 ? 2 : p[0] < 0xf0 ? 3 : p[0] < 0xf5 ? 4 : 0;
+
+    if (n == 0 || n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+static void quote_control(struct strbuf *sb, unsigned char c)
+{
+    switch (c) {
+    case '"':
+        (void)strbuf_adds(sb, "\\\"");
+        break;
+    case '\\':
+        (void)strbuf_adds(sb, "\\\\");
+        break;
+    case '\n':
+        (void)strbuf_adds(sb, "\\n");
+        break;
+    case '\r':
+        (void)strbuf_adds(sb, "\\r");
+        break;
+    case '\t':
+        (void)strbuf_adds(sb, "\\t");
+        break;
+    default:
+        (void)strbuf_addf(sb, "\\u%04x", c);
+    }
+}
+
+void json_quote(struct strbuf *sb, struct span value)
+{
+    const unsigned char *p = (const unsigned char *)value.ptr;
+    size_t run = 0, i = 0;
+
+    (void)strbuf_addc(sb, '"');
+    while (i < value.len) {
+        size_t n = utf8_length(p + i, value.len - i);
+
+        if (n > 1 || (n == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7f)) {
+            i += n;
+            continue;
+        }
+        (void)strbuf_add(sb, p + run, i - run);
+        if (n == 1)
+            quote_control(sb, p[i]);
+        else
+            (void)strbuf_adds(sb, "\xef\xbf\xbd");
+        run = ++i;
+    }
+    (void)strbuf_add(sb, p + run, i - run);
+    (void)strbuf_addc(sb, '"');
+}

@@ -1,0 +1,141 @@
+/* A line is built in a capped buffer on the stack of its thread's heap and written at once, so that
+ * lines of several threads and processes on one file never mix. */
+#include "base/log.h"
+
+#include <errno.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/json_out.h"
+
+const char *const log_level_names[LOG_LEVEL_COUNT] = {
+    [LOG_DEBUG] = "debug",
+    [LOG_INFO] = "info",
+    [LOG_WARN] = "warn",
+    [LOG_ERROR] = "error",
+};
+
+const char *const log_format_names[LOG_FORMAT_COUNT] = {
+    [LOG_JSON] = "json",
+    [LOG_TEXT] = "text",
+};
+
+/* Room that a cut line keeps for its end. */
+#define TAIL_BYTES 64
+
+void log_init(struct log *log, const char *service, enum log_level level, enum log_format format)
+{
+    log->service = service;
+    log->level = level;
+    log->format = format;
+    log->fd = STDERR_FILENO;
+    atomic_init(&log->dropped, 0);
+}
+
+static void put_value(struct json_out *j, const struct log_kv *kv)
+{
+    switch (kv->kind) {
+    case KV_KIND_STR:
+        json_string(j, kv->str);
+        break;
+    case KV_KIND_I64:
+        json_i64(j, kv->i64);
+        break;
+    case KV_KIND_U64:
+        json_u64(j, kv->u64);
+        break;
+    case KV_KIND_DBL:
+        json_double(j, kv->dbl);
+        break;
+    case KV_KIND_BOOL:
+        json_bool(j, kv->flag);
+        break;
+    }
+}
+
+/* Adds `"key":value`; a field that does not fit is left out and the line says so. */
+static bool put_field(struct json_out *j, const struct log_kv *kv)
+{
+    size_t before = j->sb->len;
+    bool comma = j->comma;
+
+    json_key(j, kv->key);
+    put_value(j, kv);
+    if (!strbuf_error(j->sb) && j->sb->len <= LOG_LINE_MAX - TAIL_BYTES)
+        return true;
+    j->sb->error = 0;
+    strbuf_truncate(j->sb, before);
+    j->comma = comma;
+    return false;
+}
+
+static void put_json(struct strbuf *line, const struct log *log, enum log_level level,
+                     const char *event, const char *message, const struct log_kv *kv, size_t n)
+{
+    char when[TIMESTAMP_TEXT_MAX];
+    struct json_out j;
+    bool whole = true;
+
+    json_out_init(&j, line);
+    json_object(&j);
+    json_key(&j, "timestamp");
+    json_string(&j, timestamp_format(clock_wall_usec(), when));
+    json_key(&j, "service");
+    json_str(&j, log->service);
+    json_key(&j, "level");
+    json_str(&j, log_level_names[level]);
+    json_key(&j, "event");
+    json_str(&j, event);
+    whole &= put_field(&j, &KV_STR("message", message));
+    for (size_t i = 0; i < n; i++)
+        whole &= put_field(&j, &kv[i]);
+    if (!whole) {
+        json_key(&j, "truncated");
+        json_bool(&j, true);
+    }
+    json_object_end(&j);
+}
+
+static void put_text(struct strbuf *line, const struct log *log, enum log_level level,
+                     const char *event, const char *message, const struct log_kv *kv, size_t n)
+{
+    char when[TIMESTAMP_TEXT_MAX];
+    struct span time = timestamp_format(clock_wall_usec(), when);
+
+    (void)strbuf_addf(line, "%.*s %-5s %s %s: %s", SPAN_ARG(time), log_level_names[level],
+                      log->service, event, message);
+    for (size_t i = 0; i < n; i++) {
+        size_t before = line->len;
+        struct json_out j;
+
+        (void)strbuf_addf(line, " %s=", kv[i].key);
+        json_out_init(&j, line);
+        put_value(&j, &kv[i]);
+        if (strbuf_error(line) || line->len > LOG_LINE_MAX - TAIL_BYTES) {
+            line->error = 0;
+            strbuf_truncate(line, before);
+        }
+    }
+}
+
+void log_write(struct log *log, enum log_level level, const char *event, const char *message,
+               const struct log_kv *kv, size_t n)
+{
+    _cleanup_strbuf_ struct strbuf line;
+    int saved = errno;
+    ssize_t written;
+
+    strbuf_init(&line, LOG_LINE_MAX);
+    if (log->format == LOG_JSON)
+        put_json(&line, log, level, event, message, kv, n);
+    else
+        put_text(&line, log, level, event, message, kv, n);
+    (void)strbuf_addc(&line, '\n');
+    if (strbuf_error(&line))
+        written = -1;
+    else
+        written = write(log->fd, line.ptr, line.len);
+    if (written != (ssize_t)line.len)
+        atomic_fetch_add_explicit(&log->dropped, 1, memory_order_relaxed);
+    errno = saved;
+}

@@ -1,0 +1,1 @@
+#include "load/generator.h"

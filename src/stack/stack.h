@@ -1,0 +1,10 @@
+/* The stack's commands: start, watch and stop everything on one machine. Each returns an exit status. */
+#pragma once
+
+int stack_up(int argc, char **argv);
+int stack_demo(int argc, char **argv);
+int stack_down(int argc, char **argv);
+int stack_status(int argc, char **argv);
+int stack_restart(int argc, char **argv);
+int stack_logs(int argc, char **argv);
+int stack_psql(int argc, char **argv);

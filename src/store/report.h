@@ -1,0 +1,32 @@
+/*
+ * The report queries: exact answers as JSON, each from one snapshot. The caller has checked the filters
+ * (types and ranges); here they become parameters, never SQL text.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/span.h"
+#include "base/strbuf.h"
+#include "event/event.h"
+#include "store/db.h"
+
+struct report_filter {
+    bool has_from, has_to;
+    int64_t from_usec, to_usec; /* half-open: from <= timestamp < to */
+    int source, stage, type;    /* enum values, -1 = all */
+    struct span campaign_id;    /* ptr NULL = all; "unknown" = those without */
+    char currency[4];           /* "" = the default currency */
+    const char *default_currency;
+};
+
+/* Each writes the JSON object of the answer's `data` (docs/http-api.md) to *out. 0 or a db_outcome;
+ * DB_RETRY also when the query was cancelled or passed the statement timeout. */
+int report_events(struct db *db, const struct report_filter *f, struct strbuf *out,
+                  struct strbuf *err) MUST_CHECK;
+int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *out,
+                   struct strbuf *err) MUST_CHECK;
+int report_demographics(struct db *db, const struct report_filter *f, struct strbuf *out,
+                        struct strbuf *err) MUST_CHECK;

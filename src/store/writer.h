@@ -1,0 +1,71 @@
+/*
+ * The batch writer: stores what a collector pulled, exactly once, in one transaction a batch of
+ * messages: a ledger row per message, new event keys, events, revenue, users (the derived rows only
+ * from events that were really new).
+ *
+ * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and is
+ * skipped. An event whose key exists is a duplicate; with another payload digest also a conflict, and
+ * the first one stored wins.
+ *
+ * Several writers may run at once, in one process or many. Each belongs to one thread.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/span.h"
+#include "base/strbuf.h"
+#include "event/event.h"
+#include "store/db.h"
+
+/* One event of a batch. All spans are borrowed and MUST live until the batch is written. */
+struct store_event {
+    struct event event;
+    struct event_key key;
+    uint64_t digest;            /* event_payload_digest() */
+    struct span correlation_id; /* of its run */
+    int64_t received_usec;      /* of its run */
+    uint32_t message;           /* index into store_batch.messages */
+    uint32_t index;             /* of the event in its message, from 0 */
+    bool dead;                  /* dead-lettered already: leave it out, its message counts it */
+};
+
+/* One JetStream message of a batch. */
+struct store_message {
+    const char *stream; /* borrowed */
+    uint64_t seq;
+    int64_t stored_nsec;
+    uint32_t events; /* all events the message claims to hold (Event-Count) */
+    uint32_t dead;   /* of these, dead-lettered by the collector, store_event.dead included */
+
+    /* filled by store_write(): */
+    bool seen; /* was in the ledger already: nothing of it was stored now */
+    uint32_t stored, duplicates, conflicts, expired;
+};
+
+struct store_batch {
+    struct store_message *messages;
+    size_t message_count;
+    struct store_event *events;
+    size_t event_count;
+};
+
+struct store_writer;
+
+/* Takes the connection over (and frees it with the writer). NULL when out of memory. */
+struct store_writer *store_writer_new(struct db *db);
+struct store_writer *store_writer_free(struct store_writer *w);
+DEFINE_CLEANUP(struct store_writer *, store_writer_free)
+
+/* Stores the batch and commits. 0: committed, counts filled in. DB_RETRY: nothing committed, call again
+ * later with the same batch. DB_UNKNOWN: likewise (the ledger tells on the next call). DB_DATA_FAULT:
+ * nothing committed; some event in it can never be stored: find it with store_try(). DB_REFUSED: a person
+ * must act. *err for a person. Reorders nothing in the batch. */
+int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err) MUST_CHECK;
+
+/* Tries the events first..first+count-1 of the batch as store_write() would and rolls back: 0 they can
+ * be stored, else an outcome as above. */
+int store_try(struct store_writer *w, struct store_batch *batch, size_t first, size_t count,
+              struct strbuf *err) MUST_CHECK;
