@@ -1,0 +1,88 @@
+"""Child processes: unprivileged, on free ports, stopped by pid whatever happens."""
+import os
+import pwd
+import signal as signals
+import socket
+import subprocess
+
+
+def free_port():
+    """A port on 127.0.0.1 that nothing holds now. Below the ephemeral range's use by chance is accepted."""
+    with socket.socket() as sock:
+        sock.bind(("127.0.0.1", 0))
+        return sock.getsockname()[1]
+
+
+def unprivileged_user():
+    """The user that servers run as when the tests run as root: PostgreSQL refuses root."""
+    for name in ("postgres", "nobody"):
+        try:
+            return pwd.getpwnam(name)
+        except KeyError:
+            continue
+    raise RuntimeError("no unprivileged user to run servers as")
+
+
+def own(path):
+    """Gives a folder to the user that servers run as."""
+    if os.geteuid() == 0:
+        user = unprivileged_user()
+        os.chown(path, user.pw_uid, user.pw_gid)
+
+
+def _drop_privileges():
+    if os.geteuid() == 0:
+        user = unprivileged_user()
+        os.setgroups([])
+        os.setgid(user.pw_gid)
+        os.setuid(user.pw_uid)
+
+
+class Process:
+    """One child whose output goes to a file."""
+
+    def __init__(self, argv, log_path, env=None, unprivileged=False, cwd=None, pass_fds=()):
+        self.log_path = log_path
+        with open(log_path, "ab") as log:
+            self.popen = subprocess.Popen(
+                argv,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                env=env,
+                cwd=cwd,
+                pass_fds=pass_fds,
+                preexec_fn=_drop_privileges if unprivileged else None,
+            )
+
+    @property
+    def pid(self):
+        return self.popen.pid
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def signal(self, signum):
+        if self.alive():
+            self.popen.send_signal(signum)
+
+    def kill9(self):
+        self.signal(signals.SIGCONT)
+        self.signal(signals.SIGKILL)
+        return self.popen.wait(timeout=30)
+
+    def terminate(self, seconds=35, signum=signals.SIGTERM):
+        """Asks it to stop and returns its exit status; kill -9 and an error when it does not."""
+        self.signal(signals.SIGCONT)
+        self.signal(signum)
+        try:
+            return self.popen.wait(timeout=seconds)
+        except subprocess.TimeoutExpired:
+            self.kill9()
+            raise AssertionError(f"pid {self.pid} did not stop in {seconds} s; log: {self.tail()}") from None
+
+    def tail(self, size=3000):
+        with open(self.log_path, "rb") as log:
+            log.seek(0, os.SEEK_END)
+            log.seek(max(0, log.tell() - size))
+            return log.read().decode(errors="replace")
