@@ -1,4 +1,5 @@
-/* Calendar arithmetic follows "days from civil", http://howardhinnant.github.io/date_algorithms.html */
+/* Calendar arithmetic follows "days from civil",
+ * http://howardhinnant.github.io/date_algorithms.html */
 #include "base/clock.h"
 
 #include <errno.h>
@@ -164,9 +165,9 @@ int timestamp_parse(struct span s, int64_t *ret_usec)
     usec = fraction(&s);
     if (usec < 0 || zone_offset(&s, &offset) < 0 || s.len)
         return -EBADMSG;
-    *ret_usec = (days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + sec - offset) *
-                    USEC_PER_SEC +
-                usec;
+    *ret_usec =
+        (days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + sec - offset) * USEC_PER_SEC +
+        usec;
     return 0;
 }
 

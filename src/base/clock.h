@@ -22,15 +22,16 @@ int64_t clock_wall_nsec(void);
 uint64_t clock_mono_usec(void);
 
 /* Parses an RFC 3339 date-time with zone: any offset, up to 9 fraction digits (those beyond
- * microseconds are cut), `T` or `t` or a space between date and time, `Z` or `z`; `:60` is read as the
- * next second. -EBADMSG when it is anything else, an impossible date (Feb 30) included. */
+ * microseconds are cut), `T` or `t` or a space between date and time, `Z` or `z`; `:60` is read as
+ * the next second. -EBADMSG when it is anything else, an impossible date (Feb 30) included. */
 int timestamp_parse(struct span text, int64_t *ret_usec) MUST_CHECK;
 
 /* "2026-01-31T12:00:00.123Z": milliseconds, or microseconds when there are any below. */
 #define TIMESTAMP_TEXT_MAX 32
 struct span timestamp_format(int64_t usec, char buf[TIMESTAMP_TEXT_MAX]);
 
-/* Days since 1970-01-01 (UTC) of a time, rounding down for times before it; "2026-01-31" of a day. */
+/* Days since 1970-01-01 (UTC) of a time, rounding down for times before it; "2026-01-31" of a day.
+ */
 int64_t clock_day_of(int64_t usec);
 #define DATE_TEXT_MAX 16
 struct span date_format(int64_t day, char buf[DATE_TEXT_MAX]);

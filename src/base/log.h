@@ -5,12 +5,13 @@
  *   log_warn(&log, "pg.retry", "the database does not answer", KV_INT("attempt", n),
  *            KV_STR("then", "trying again"));
  *
- * `event` is a stable word to search for; `message` is for a person. When a problem is not fatal, say
- * what follows from it with a field "then". Never log personal data (names, user ids, raw events).
+ * `event` is a stable word to search for; `message` is for a person. When a problem is not fatal,
+ * say what follows from it with a field "then". Never log personal data (names, user ids, raw
+ * events).
  *
- * A line is one write(2) of at most LOG_LINE_MAX bytes. A line that cannot be written (full disk, full
- * pipe) is dropped and counted, never waited for: the service lives on. Values are escaped, so that
- * nothing an outsider sends can start a new line.
+ * A line is one write(2) of at most LOG_LINE_MAX bytes. A line that cannot be written (full disk,
+ * full pipe) is dropped and counted, never waited for: the service lives on. Values are escaped, so
+ * that nothing an outsider sends can start a new line.
  *
  * Thread-safe: a struct log is constant after log_init() but for its atomic counter.
  */
@@ -33,10 +34,10 @@ extern const char *const log_format_names[LOG_FORMAT_COUNT];
 #define LOG_LINE_MAX 4096
 
 struct log {
-    const char *service;   /* borrowed, constant */
-    enum log_level level;  /* lines below it are not written */
+    const char *service;  /* borrowed, constant */
+    enum log_level level; /* lines below it are not written */
     enum log_format format;
-    int fd;                /* 2 unless a test says otherwise */
+    int fd;                   /* 2 unless a test says otherwise */
     _Atomic uint64_t dropped; /* lines that could not be written */
 };
 

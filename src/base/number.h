@@ -1,7 +1,7 @@
 /*
  * Numbers from text, parsed whole or refused: no leading or trailing space, no sign where none is
- * meant, no overflow. All return -EINVAL for text that is not such a number and -ERANGE for one that
- * does not fit. Thread-safe, no allocation.
+ * meant, no overflow. All return -EINVAL for text that is not such a number and -ERANGE for one
+ * that does not fit. Thread-safe, no allocation.
  */
 #pragma once
 

@@ -63,5 +63,6 @@ static inline struct span strbuf_span(const struct strbuf *sb)
     return span_of(sb->ptr, sb->len);
 }
 
-/* For error texts, which every fallible library function hands to its caller: replaces the content. */
+/* For error texts, which every fallible library function hands to its caller: replaces the content.
+ */
 void strbuf_setf(struct strbuf *sb, const char *fmt, ...) PRINTF_LIKE(2, 3);

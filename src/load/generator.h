@@ -16,13 +16,14 @@
 
 struct generator_options {
     uint64_t seed;
-    uint32_t users;        /* distinct users a source */
-    uint32_t campaigns;    /* distinct campaigns */
-    double duplicates;     /* share of events that repeat an earlier event of this generator, to the byte */
-    int source;            /* enum event_source, -1 = both */
-    int64_t start_usec;    /* timestamp of the first event */
-    int64_t span_usec;     /* timestamps are spread over this span behind start (0: step_usec apart) */
-    int64_t step_usec;     /* distance of one event to the next when span_usec is 0 */
+    uint32_t users;     /* distinct users a source */
+    uint32_t campaigns; /* distinct campaigns */
+    double duplicates;  /* share of events that repeat an earlier event of this generator, to the
+                           byte */
+    int source;         /* enum event_source, -1 = both */
+    int64_t start_usec; /* timestamp of the first event */
+    int64_t span_usec;  /* timestamps are spread over this span behind start (0: step_usec apart) */
+    int64_t step_usec;  /* distance of one event to the next when span_usec is 0 */
     const char *id_prefix; /* of event ids; keeps runs apart */
 };
 
@@ -46,5 +47,6 @@ struct generated {
 int generator_next(struct generator *g, struct strbuf *out, struct generated *ret) MUST_CHECK;
 
 /* Appends one corrupt event; kinds as real publishers send them: eventId missing, timestamp
- * "invalid-timestamp", eventType an array, user missing, followers "not-a-number", unknown source ... */
+ * "invalid-timestamp", eventType an array, user missing, followers "not-a-number", unknown source
+ * ... */
 int generator_corrupt(struct generator *g, struct strbuf *out) MUST_CHECK;

@@ -1,6 +1,6 @@
 /*
- * Sends many POST requests at once over kept-alive connections (libcurl multi) and reports what became
- * of each. For the publisher and the load tests. One thread.
+ * Sends many POST requests at once over kept-alive connections (libcurl multi) and reports what
+ * became of each. For the publisher and the load tests. One thread.
  */
 #pragma once
 
@@ -14,9 +14,9 @@ struct http_load;
 
 struct http_load_result {
     void *token;
-    long status;          /* 0 = no answer */
-    struct span body;     /* of the answer, at most 64 KiB; valid during the callback */
-    const char *error;    /* when status is 0 */
+    long status;       /* 0 = no answer */
+    struct span body;  /* of the answer, at most 64 KiB; valid during the callback */
+    const char *error; /* when status is 0 */
     uint64_t took_usec;
     uint32_t retry_after_seconds; /* of a 503; 0 = not said */
 };
