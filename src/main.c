@@ -33,6 +33,7 @@ static const struct command commands[] = {
     { "migrate", admin_migrate, "bring the database schema up to date" },
     { "bulk-test", admin_bulk_test, "send 50,000 events in bulk and verify the reports" },
     { "stress-test", admin_stress_test, "send events at a steady rate and verify the reports" },
+    { "bench", admin_bench, "measure this machine, the intake and the whole pipeline" },
     { "doctor", admin_doctor, "check this machine and the stack; say how to mend what is wrong" },
     { "settings", admin_settings, "print the settings as env.example or Markdown" },
 };

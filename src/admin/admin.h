@@ -7,3 +7,4 @@ int admin_bulk_test(int argc, char **argv);
 int admin_stress_test(int argc, char **argv);
 int admin_doctor(int argc, char **argv);
 int admin_settings(int argc, char **argv);
+int admin_bench(int argc, char **argv);

@@ -1,0 +1,295 @@
+/* Non-blocking sockets under one epoll. A connection is idle, sending or reading; answers are read
+ * until Content-Length bytes have come behind the header. */
+#include "admin/bench/client.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/number.h"
+
+#define ANSWER_MAX 65536
+#define REQUEST_MAX (256u << 20)
+#define TICK_USEC 100000
+
+struct connection {
+    int fd;
+    bool busy;
+    bool writing;
+    struct strbuf out;
+    size_t sent;
+    char in[ANSWER_MAX];
+    size_t in_len;
+    uint64_t due_usec; /* when the request in flight was due */
+};
+
+struct client {
+    const struct client_options *options;
+    struct client_result *result;
+    struct connection *connections;
+    struct strbuf body;
+    int epoll;
+    uint64_t started, stop_at, next_tick;
+    uint64_t sent;
+    uint32_t busy;
+};
+
+static int connection_open(struct client *c, struct connection *conn)
+{
+    struct sockaddr_in to = { .sin_family = AF_INET,
+                              .sin_port = htons((uint16_t)c->options->port),
+                              .sin_addr = { htonl(INADDR_LOOPBACK) } };
+    struct epoll_event ev = { .events = EPOLLIN, .data.ptr = conn };
+    int one = 1;
+
+    conn->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (conn->fd < 0)
+        return -errno;
+    if (connect(conn->fd, (struct sockaddr *)&to, sizeof(to)) < 0)
+        return -errno;
+    (void)setsockopt(conn->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
+    if (epoll_ctl(c->epoll, EPOLL_CTL_ADD, conn->fd, &ev) < 0)
+        return -errno;
+    return 0;
+}
+
+static void watch(struct client *c, struct connection *conn, bool writing)
+{
+    struct epoll_event ev = { .events = EPOLLIN | (writing ? EPOLLOUT : 0), .data.ptr = conn };
+
+    if (conn->writing == writing)
+        return;
+    conn->writing = writing;
+    (void)epoll_ctl(c->epoll, EPOLL_CTL_MOD, conn->fd, &ev);
+}
+
+static int send_more(struct client *c, struct connection *conn)
+{
+    while (conn->sent < conn->out.len) {
+        ssize_t n = send(conn->fd, conn->out.ptr + conn->sent, conn->out.len - conn->sent,
+                         MSG_DONTWAIT | MSG_NOSIGNAL);
+        if (n < 0 && errno == EAGAIN) {
+            watch(c, conn, true);
+            return 0;
+        }
+        if (n < 0)
+            return -errno;
+        conn->sent += (size_t)n;
+    }
+    watch(c, conn, false);
+    return 0;
+}
+
+static int request_start(struct client *c, struct connection *conn, uint64_t due)
+{
+    int r;
+
+    strbuf_reset(&c->body);
+    r = c->options->body(c->options->ctx, &c->body);
+    if (r < 0)
+        return r;
+    strbuf_reset(&conn->out);
+    (void)strbuf_addf(&conn->out,
+                      "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
+                      "Content-Length: %zu\r\n\r\n",
+                      c->options->path, c->body.len);
+    r = strbuf_addspan(&conn->out, strbuf_span(&c->body));
+    if (r < 0)
+        return r;
+    conn->sent = 0;
+    conn->in_len = 0;
+    conn->due_usec = due;
+    conn->busy = true;
+    c->busy++;
+    c->sent++;
+    return send_more(c, conn);
+}
+
+/* Whether a whole answer has come; its status if so, 0 if not yet, <0 when it is none. */
+static int answer_status(const struct connection *conn)
+{
+    const char *end = memmem(conn->in, conn->in_len, "\r\n\r\n", 4), *at;
+    uint64_t length = 0;
+    uint32_t status;
+
+    if (!end)
+        return conn->in_len == ANSWER_MAX ? -EMSGSIZE : 0;
+    if (conn->in_len < 12 || parse_u32(span_of(conn->in + 9, 3), &status) < 0)
+        return -EBADMSG;
+    for (at = conn->in; at < end;) {
+        static const char name[] = "\r\ncontent-length:";
+        const char *next = memmem(at + 1, (size_t)(end + 2 - at - 1), "\r\n", 2);
+
+        if ((size_t)(end - at) > sizeof(name) && strncasecmp(at, name, sizeof(name) - 1) == 0) {
+            const char *value = at + sizeof(name) - 1;
+            if (parse_u64(span_trim(span_of(value, (size_t)(next - value))), &length) < 0)
+                return -EBADMSG;
+        }
+        at = next ? next : end;
+    }
+    return conn->in_len >= (size_t)(end + 4 - conn->in) + length ? (int)status : 0;
+}
+
+static void request_done(struct client *c, struct connection *conn, int status)
+{
+    histogram_add(&c->result->latency, clock_mono_usec() - conn->due_usec);
+    if (status == 200) {
+        c->result->ok++;
+        c->result->events += c->options->events_per_request;
+    } else {
+        c->result->failed++;
+    }
+    conn->busy = false;
+    c->busy--;
+}
+
+static int connection_ready(struct client *c, struct connection *conn, uint32_t events)
+{
+    ssize_t n;
+    int status;
+
+    if (events & EPOLLOUT) {
+        int r = send_more(c, conn);
+        if (r < 0)
+            return r;
+    }
+    if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
+        return 0;
+    n = recv(conn->fd, conn->in + conn->in_len, ANSWER_MAX - conn->in_len, MSG_DONTWAIT);
+    if (n < 0)
+        return errno == EAGAIN ? 0 : -errno;
+    if (n == 0)
+        return -ECONNRESET;
+    conn->in_len += (size_t)n;
+    status = answer_status(conn);
+    if (status < 0)
+        return status;
+    if (status > 0)
+        request_done(c, conn, status);
+    return 0;
+}
+
+/* When the request number c->sent is due; 0 = at once. */
+static uint64_t next_due(const struct client *c)
+{
+    if (c->options->rate <= 0)
+        return 0;
+    return c->started + (uint64_t)((double)c->sent * 1e6 / c->options->rate);
+}
+
+static bool sending(const struct client *c, uint64_t now)
+{
+    return now < c->stop_at && !(c->options->stop && atomic_load(c->options->stop)) &&
+           (c->options->requests_max == 0 || c->sent < c->options->requests_max);
+}
+
+static int send_due(struct client *c)
+{
+    for (uint32_t i = 0; i < c->options->connections; i++) {
+        struct connection *conn = &c->connections[i];
+        uint64_t now, due;
+        int r;
+
+        if (conn->busy)
+            continue;
+        now = clock_mono_usec();
+        due = next_due(c);
+        if (!sending(c, now) || due > now)
+            return 0;
+        if (c->options->may_send && !c->options->may_send(c->options->ctx))
+            return 0;
+        r = request_start(c, conn, due ? due : now);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int wait_msec(const struct client *c, uint64_t now)
+{
+    uint64_t until = c->next_tick, due = next_due(c);
+
+    if (sending(c, now) && c->busy < c->options->connections)
+        until = MIN(until, c->options->may_send && due <= now ? now + 1000 : due);
+    return until <= now ? 0 : (int)((until - now + 999) / 1000);
+}
+
+static int turn(struct client *c)
+{
+    struct epoll_event ready[64];
+    uint64_t now = clock_mono_usec();
+    int n, r;
+
+    n = epoll_wait(c->epoll, ready, ARRAY_SIZE(ready), wait_msec(c, now));
+    if (n < 0 && errno != EINTR)
+        return -errno;
+    for (int i = 0; i < n; i++) {
+        r = connection_ready(c, ready[i].data.ptr, ready[i].events);
+        if (r < 0)
+            return r;
+    }
+    now = clock_mono_usec();
+    if (now >= c->next_tick) {
+        c->next_tick = now + TICK_USEC;
+        if (c->options->tick)
+            c->options->tick(c->options->ctx);
+    }
+    return send_due(c);
+}
+
+static int run(struct client *c, struct strbuf *err)
+{
+    int r = 0;
+
+    for (uint32_t i = 0; i < c->options->connections; i++) {
+        r = connection_open(c, &c->connections[i]);
+        if (r < 0) {
+            strbuf_setf(err, "cannot connect to 127.0.0.1:%u: %s", c->options->port, strerror(-r));
+            return r;
+        }
+    }
+    c->started = clock_mono_usec();
+    c->stop_at = c->started + c->options->duration_usec;
+    while (r == 0 && (c->busy || sending(c, clock_mono_usec())))
+        r = turn(c);
+    c->result->took_usec = clock_mono_usec() - c->started;
+    if (r < 0)
+        strbuf_setf(err, "127.0.0.1:%u%s: %s", c->options->port, c->options->path, strerror(-r));
+    return r;
+}
+
+int client_run(const struct client_options *options, struct client_result *ret, struct strbuf *err)
+{
+    struct client c = { .options = options, .result = ret };
+    int r = -ENOMEM;
+
+    *ret = (struct client_result){ 0 };
+    strbuf_init(&c.body, REQUEST_MAX);
+    c.epoll = epoll_create1(EPOLL_CLOEXEC);
+    c.connections = calloc(options->connections, sizeof(*c.connections));
+    if (c.connections && c.epoll >= 0) {
+        for (uint32_t i = 0; i < options->connections; i++) {
+            c.connections[i].fd = -1;
+            strbuf_init(&c.connections[i].out, REQUEST_MAX);
+        }
+        r = run(&c, err);
+        for (uint32_t i = 0; i < options->connections; i++) {
+            fd_closep(&c.connections[i].fd);
+            strbuf_release(&c.connections[i].out);
+        }
+    } else {
+        strbuf_setf(err, "out of memory or descriptors");
+    }
+    free(c.connections);
+    fd_closep(&c.epoll);
+    strbuf_release(&c.body);
+    return r;
+}

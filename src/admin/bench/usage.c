@@ -1,0 +1,107 @@
+#include "admin/bench/usage.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/span.h"
+
+#define TREE_MAX 512
+
+struct sums {
+    double cpu_seconds;
+    uint64_t private_bytes, shared_bytes;
+};
+
+/* Reads a small file of /proc; its length, or -errno. */
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
+{
+    char path[64];
+    size_t n;
+    FILE *file;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    file = fopen(path, "re");
+    if (!file)
+        return -ESRCH;
+    n = fread(buf, 1, size - 1, file);
+    fclose(file);
+    buf[n] = '\0';
+    return (ssize_t)n;
+}
+
+/* utime, stime, cutime and cstime are fields 14 to 17, behind the name in parentheses. */
+static int add_cpu(pid_t pid, struct sums *sums)
+{
+    char text[1024], *at, *save = NULL, *word;
+    double ticks = 0;
+    int field = 2;
+
+    if (read_proc(pid, "stat", text, sizeof(text)) < 0)
+        return -ESRCH;
+    at = strrchr(text, ')');
+    if (!at)
+        return -ESRCH;
+    for (word = strtok_r(at + 1, " ", &save); word && field < 17; word = strtok_r(NULL, " ", &save))
+        if (++field >= 14)
+            ticks += strtod(word, NULL);
+    sums->cpu_seconds += ticks / (double)sysconf(_SC_CLK_TCK);
+    return 0;
+}
+
+static uint64_t status_kib(const char *status, const char *name)
+{
+    const char *at = strstr(status, name);
+
+    return at ? strtoull(at + strlen(name), NULL, 10) * 1024 : 0;
+}
+
+static void add_memory(pid_t pid, struct sums *sums, uint64_t *ret_peak)
+{
+    char status[8192];
+    uint64_t shared;
+
+    if (read_proc(pid, "status", status, sizeof(status)) < 0)
+        return;
+    shared = status_kib(status, "RssShmem:") + status_kib(status, "RssFile:");
+    sums->private_bytes += status_kib(status, "RssAnon:");
+    sums->shared_bytes = MAX(sums->shared_bytes, shared);
+    if (ret_peak)
+        *ret_peak = status_kib(status, "VmHWM:");
+}
+
+/* Appends the children of a process to the list of those still to be visited. */
+static size_t add_children(pid_t pid, pid_t *tree, size_t count)
+{
+    char name[64], text[16384], *save = NULL;
+
+    (void)snprintf(name, sizeof(name), "task/%d/children", (int)pid);
+    if (read_proc(pid, name, text, sizeof(text)) < 0)
+        return count;
+    for (char *word = strtok_r(text, " ", &save); word && count < TREE_MAX;
+         word = strtok_r(NULL, " ", &save))
+        tree[count++] = (pid_t)strtol(word, NULL, 10);
+    return count;
+}
+
+int usage_of(pid_t pid, struct usage *ret)
+{
+    struct sums sums = { 0 };
+    struct usage usage = { 0 };
+    pid_t tree[TREE_MAX] = { pid };
+    size_t count = 1;
+
+    for (size_t i = 0; i < count; i++) {
+        int r = add_cpu(tree[i], &sums);
+        if (r < 0 && i == 0)
+            return r;
+        add_memory(tree[i], &sums, i == 0 ? &usage.peak_bytes : NULL);
+        count = add_children(tree[i], tree, count);
+    }
+    usage.cpu_seconds = sums.cpu_seconds;
+    usage.memory_bytes = sums.private_bytes + sums.shared_bytes;
+    *ret = usage;
+    return 0;
+}
