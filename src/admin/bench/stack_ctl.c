@@ -60,7 +60,7 @@ static int read_status(struct stack *s, struct strbuf *json, struct strbuf *err)
 /* DIR/run/stack.env has what clients need: NATS_URL=..., DATABASE_URL=... */
 static int read_env(struct stack *s, struct strbuf *err)
 {
-    char path[2 * BENCH_TEXT_MAX + 16], line[BENCH_TEXT_MAX + 32];
+    char path[2 * BENCH_TEXT_MAX + 16], line[BENCH_TEXT_MAX];
     FILE *file;
 
     (void)snprintf(path, sizeof(path), "%s/run/stack.env", s->data);

@@ -18,8 +18,8 @@ struct stack {
     char data[2 * BENCH_TEXT_MAX];
     struct stack_process processes[STACK_PROCESSES_MAX];
     size_t count;
-    char nats_url[BENCH_TEXT_MAX];
-    char database_url[BENCH_TEXT_MAX];
+    char nats_url[2 * BENCH_TEXT_MAX];
+    char database_url[2 * BENCH_TEXT_MAX];
 };
 
 /* `sluice up --detach`, in a new folder `name` under the benchmark's own. scale: "--scale" value or
