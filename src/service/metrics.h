@@ -1,7 +1,8 @@
 /*
- * Metrics in the Prometheus text format (https://prometheus.io/docs/instrumenting/exposition_formats/,
- * version 0.0.4). All families of a process are registered at start, before threads run; after that only
- * values change. Counting is lock-free: each thread adds to its own slot, a scrape sums them.
+ * Metrics in the Prometheus text format
+ * (https://prometheus.io/docs/instrumenting/exposition_formats/, version 0.0.4). All families of a
+ * process are registered at start, before threads run; after that only values change. Counting is
+ * lock-free: each thread adds to its own slot, a scrape sums them.
  *
  * Handles are owned by the registry and valid as long as it.
  */
@@ -22,10 +23,10 @@ struct metrics *metrics_new(void);
 struct metrics *metrics_free(struct metrics *m);
 DEFINE_CLEANUP(struct metrics *, metrics_free)
 
-/* One series of a family; registering the same name again adds a series with other labels. `labels` is
- * the text between the braces, `source="facebook",funnel_stage="top"`, or NULL. Registration aborts the
- * process on a programming error (same series twice, a counter not ending in _total) or no memory: it
- * happens at start only. */
+/* One series of a family; registering the same name again adds a series with other labels. `labels`
+ * is the text between the braces, `source="facebook",funnel_stage="top"`, or NULL. Registration
+ * aborts the process on a programming error (same series twice, a counter not ending in _total) or
+ * no memory: it happens at start only. */
 struct metric_counter *metrics_counter(struct metrics *m, const char *name, const char *help,
                                        const char *labels);
 struct metric_gauge *metrics_gauge(struct metrics *m, const char *name, const char *help,
@@ -56,7 +57,7 @@ void metrics_add_process(struct metrics *m, const char *role);
 /* The whole exposition. */
 int metrics_render(struct metrics *m, struct strbuf *out) MUST_CHECK;
 
-/* Each counter and gauge series with its present value (histograms: _count and _sum). `series` is the
- * name with labels. */
+/* Each counter and gauge series with its present value (histograms: _count and _sum). `series` is
+ * the name with labels. */
 typedef void (*metrics_each_fn)(void *ctx, const char *series, double value);
 void metrics_each(struct metrics *m, metrics_each_fn fn, void *ctx);

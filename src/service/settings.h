@@ -4,7 +4,8 @@
  * start that names the setting, never a silent default.
  *
  * A setting comes from, first wins: a flag (--log-level=debug or --log-level debug), the environment
- * (LOG_LEVEL), the file .env in the working directory (or --env-file), the default.
+ * (LOG_LEVEL), the file .env in the working directory (or --env-file), the default. A role takes the
+ * settings that the table names it in; the fields of all others hold their defaults.
  */
 #pragma once
 
@@ -101,12 +102,17 @@ struct settings_command {
 };
 
 /* Fills *s for a role from defaults, .env, environment and flags; argv[0] is the subcommand. Words that
- * are no flags are moved to argv[1..*argc-1] when the command takes them. 0: go on. 1: --help was asked for and printed to stdout. <0: *err says which setting is wrong
- * and what it takes. Free with settings_release() in every case. */
+ * are no flags are moved to argv[1..*argc-1] when the command takes them, else they are an error. 0: go
+ * on. 1: --help was asked for and printed to stdout. <0: *err says which setting is wrong, where it came
+ * from and what it takes. Free with settings_release() in every case. Reads the environment: call it
+ * before threads run. */
 int settings_load(struct settings *s, enum role role, int *argc, char **argv,
                   const struct settings_command *command, struct strbuf *err) MUST_CHECK;
 void settings_release(struct settings *s);
 
-/* Writes the table: as an env file with comments, as a Markdown table. */
+/* One log line (info, "settings") with the values in force of the role's settings, secrets masked. */
+void settings_log(const struct settings *s, enum role role, struct log *log);
+
+/* Writes the table: as an env file with comments, as a Markdown table. The error of *out. */
 int settings_print_env_example(struct strbuf *out) MUST_CHECK;
 int settings_print_markdown(struct strbuf *out) MUST_CHECK;
