@@ -1,11 +1,11 @@
 /*
- * A connection to PostgreSQL and the meaning of its errors. src/store/ is the only folder that includes
- * libpq-fe.h.
+ * A connection to PostgreSQL and the meaning of its errors. src/store/ is the only folder that
+ * includes libpq-fe.h.
  *
- * Which failures are whose fault decides what becomes of an event, so that there is one function for it
- * (db_class_of_sqlstate): a data fault is class 22, 23502, a 23514 that names one of our CHECKs, or
- * 54000/54001. Everything else (connection lost, deadlock, serialization, disk full, shut down,
- * unknown) means: try again later, never dead-letter.
+ * Which failures are whose fault decides what becomes of an event, so that there is one function
+ * for it (db_class_of_sqlstate): a data fault is class 22, 23502, a 23514 that names one of our
+ * CHECKs, or 54000/54001. Everything else (connection lost, deadlock, serialization, disk full,
+ * shut down, unknown) means: try again later, never dead-letter.
  *
  * A struct db belongs to one thread at a time.
  */
@@ -18,19 +18,20 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 
-/* Outcomes of everything that talks to the database. 0 is success; these are > 0 because a caller must
- * act on them; < 0 is -errno (-ENOMEM, -ECANCELED). */
+/* Outcomes of everything that talks to the database. 0 is success; these are > 0 because a caller
+ * must act on them; < 0 is -errno (-ENOMEM, -ECANCELED). */
 enum db_outcome {
-    DB_RETRY = 1,      /* not now: away, overloaded, conflict with another writer; nothing committed */
-    DB_UNKNOWN = 2,    /* the connection was lost during COMMIT: it may have happened */
+    DB_RETRY = 1,   /* not now: away, overloaded, conflict with another writer; nothing committed */
+    DB_UNKNOWN = 2, /* the connection was lost during COMMIT: it may have happened */
     DB_DATA_FAULT = 3, /* the data itself can never be stored */
-    DB_REFUSED = 4     /* wrong credentials, missing table, too old schema: a person must act; retry slowly */
+    DB_REFUSED =
+        4 /* wrong credentials, missing table, too old schema: a person must act; retry slowly */
 };
 
 struct db;
 
 struct db_options {
-    const char *url;              /* DATABASE_URL: postgresql://... or keyword=value; several hosts allowed */
+    const char *url; /* DATABASE_URL: postgresql://... or keyword=value; several hosts allowed */
     const char *application_name; /* shown in pg_stat_activity: "sluice fb-collector" */
     uint64_t connect_timeout_usec;
     uint64_t statement_timeout_usec; /* 0 = none */
@@ -42,15 +43,17 @@ struct db *db_new(const struct db_options *options);
 struct db *db_free(struct db *db);
 DEFINE_CLEANUP(struct db *, db_free)
 
-/* Connects if it is not connected. 0, DB_RETRY or DB_REFUSED with *err for a person. Blocks up to the
- * connect timeout. TCP keepalives and tcp_user_timeout notice a peer that vanished within 15 s. */
+/* Connects if it is not connected. 0, DB_RETRY or DB_REFUSED with *err for a person. Blocks up to
+ * the connect timeout. TCP keepalives and tcp_user_timeout notice a peer that vanished within 15 s.
+ */
 int db_connect(struct db *db, struct strbuf *err) MUST_CHECK;
 void db_disconnect(struct db *db);
 
 /* SELECT 1. */
 int db_ping(struct db *db, struct strbuf *err) MUST_CHECK;
 
-/* Cancels the statement that runs on `db`. The only function that may be called from another thread. */
+/* Cancels the statement that runs on `db`. The only function that may be called from another
+ * thread. */
 void db_cancel(struct db *db);
 
 /* The class of a SQLSTATE (5 characters). constraint: its name for 23514, else NULL. */

@@ -1,7 +1,7 @@
 /*
  * Schema migrations: sql/migrations/NNNN_name.sql, put into the binary, each run once in its own
- * transaction, in order, by one runner at a time (advisory lock); recorded in schema_migrations with
- * a checksum, so that a migration changed after it ran is noticed.
+ * transaction, in order, by one runner at a time (advisory lock); recorded in schema_migrations
+ * with a checksum, so that a migration changed after it ran is noticed.
  */
 #pragma once
 

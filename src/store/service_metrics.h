@@ -1,6 +1,6 @@
 /*
- * The table event_metrics: one row per service instance, metric and minute. Written once: a row that
- * exists stays as it is.
+ * The table event_metrics: one row per service instance, metric and minute. Written once: a row
+ * that exists stays as it is.
  */
 #pragma once
 

@@ -3,9 +3,9 @@
  * messages: a ledger row per message, new event keys, events, revenue, users (the derived rows only
  * from events that were really new).
  *
- * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and is
- * skipped. An event whose key exists is a duplicate; with another payload digest also a conflict, and
- * the first one stored wins.
+ * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and
+ * is skipped. An event whose key exists is a duplicate; with another payload digest also a
+ * conflict, and the first one stored wins.
  *
  * Several writers may run at once, in one process or many. Each belongs to one thread.
  */
@@ -59,13 +59,13 @@ struct store_writer *store_writer_new(struct db *db);
 struct store_writer *store_writer_free(struct store_writer *w);
 DEFINE_CLEANUP(struct store_writer *, store_writer_free)
 
-/* Stores the batch and commits. 0: committed, counts filled in. DB_RETRY: nothing committed, call again
- * later with the same batch. DB_UNKNOWN: likewise (the ledger tells on the next call). DB_DATA_FAULT:
- * nothing committed; some event in it can never be stored: find it with store_try(). DB_REFUSED: a person
- * must act. *err for a person. Reorders nothing in the batch. */
+/* Stores the batch and commits. 0: committed, counts filled in. DB_RETRY: nothing committed, call
+ * again later with the same batch. DB_UNKNOWN: likewise (the ledger tells on the next call).
+ * DB_DATA_FAULT: nothing committed; some event in it can never be stored: find it with store_try().
+ * DB_REFUSED: a person must act. *err for a person. Reorders nothing in the batch. */
 int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err) MUST_CHECK;
 
-/* Tries the events first..first+count-1 of the batch as store_write() would and rolls back: 0 they can
- * be stored, else an outcome as above. */
+/* Tries the events first..first+count-1 of the batch as store_write() would and rolls back: 0 they
+ * can be stored, else an outcome as above. */
 int store_try(struct store_writer *w, struct store_batch *batch, size_t first, size_t count,
               struct strbuf *err) MUST_CHECK;

@@ -1,0 +1,218 @@
+/* The connection itself: how it is opened, what every session is set to, how it is closed. */
+#include "store/db.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "store/pg.h"
+
+#define SHOWN_URL_MAX 1024
+
+struct url_parts {
+    const char *user, *password, *host, *port, *dbname;
+};
+
+static void url_part(struct url_parts *parts, const PQconninfoOption *option)
+{
+    const struct {
+        const char *keyword;
+        const char **value;
+    } wanted[] = {
+        { "user", &parts->user }, { "password", &parts->password }, { "host", &parts->host },
+        { "port", &parts->port }, { "hostaddr", &parts->host },     { "dbname", &parts->dbname },
+    };
+
+    for (size_t i = 0; option->val && i < ARRAY_SIZE(wanted); i++)
+        if (strcmp(option->keyword, wanted[i].keyword) == 0)
+            *wanted[i].value = option->val;
+}
+
+/* "a,b" and "1,2" are a:1,b:2; one port is for all hosts. */
+static void add_hosts(struct strbuf *out, struct span hosts, struct span ports)
+{
+    struct span host, port = SPAN_NONE;
+    bool first = true;
+
+    while (span_split(&hosts, ',', &host)) {
+        (void)span_split(&ports, ',', &port);
+        if (!first)
+            (void)strbuf_addc(out, ',');
+        first = false;
+        (void)strbuf_addspan(out, host);
+        if (port.len)
+            (void)strbuf_addf(out, ":%.*s", SPAN_ARG(port));
+    }
+}
+
+void db_url_redacted(const char *url, struct strbuf *out)
+{
+    /* Rebuilt from its known parts: a password can stand in several places of a connection string.
+     */
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    struct url_parts parts = { 0 };
+
+    if (!options) {
+        (void)strbuf_adds(out, "(not a connection string)");
+        return;
+    }
+    for (const PQconninfoOption *o = options; o->keyword; o++)
+        url_part(&parts, o);
+    (void)strbuf_adds(out, "postgresql://");
+    if (parts.user)
+        (void)strbuf_adds(out, parts.user);
+    if (parts.password)
+        (void)strbuf_adds(out, ":***");
+    if (parts.user || parts.password)
+        (void)strbuf_addc(out, '@');
+    add_hosts(out, span_str(parts.host), span_str(parts.port));
+    if (parts.dbname)
+        (void)strbuf_addf(out, "/%s", parts.dbname);
+    PQconninfoFree(options);
+}
+
+struct db *db_new(const struct db_options *options)
+{
+    _cleanup_(db_freep) struct db *db = calloc(1, sizeof(*db));
+
+    if (!db)
+        return NULL;
+    strbuf_init(&db->shown_url, SHOWN_URL_MAX);
+    db->cancel_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    db->url = strdup(options->url);
+    db->application_name = strdup(options->application_name);
+    db->connect_timeout_usec = options->connect_timeout_usec;
+    db->statement_timeout_usec = options->statement_timeout_usec;
+    db->read_only = options->read_only;
+    if (db->cancel_fd < 0 || !db->url || !db->application_name)
+        return NULL;
+    db_url_redacted(db->url, &db->shown_url);
+    return TAKE_PTR(db);
+}
+
+struct db *db_free(struct db *db)
+{
+    if (!db)
+        return NULL;
+    db_disconnect(db);
+    fd_closep(&db->cancel_fd);
+    strbuf_release(&db->shown_url);
+    free(db->url);
+    free(db->application_name);
+    free(db);
+    return NULL;
+}
+
+void db_disconnect(struct db *db)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+}
+
+void db_cancel(struct db *db)
+{
+    uint64_t one = 1;
+
+    /* The waiting thread drops the connection; the server notices that by itself
+     * (client_connection_check_interval). Unlike PQcancel() this never blocks. */
+    (void)!write(db->cancel_fd, &one, sizeof(one));
+}
+
+/* Parameters before the URL are defaults that the URL may override. */
+static PGconn *open_connection(const struct db *db)
+{
+    char timeout[16];
+    const char *const params[][2] = {
+        /* A peer that vanished is noticed within 15 s, whether we wait or send. */
+        { "keepalives_idle", "6" },
+        { "keepalives_interval", "3" },
+        { "keepalives_count", "3" },
+        { "tcp_user_timeout", "15000" },
+        /* With several hosts, writers look for the one that takes writes. */
+        { "target_session_attrs", db->read_only ? "any" : "read-write" },
+        { "client_encoding", "UTF8" },
+        { "fallback_application_name", db->application_name },
+        { "connect_timeout", timeout },
+        { "dbname", db->url },
+    };
+    const char *keys[ARRAY_SIZE(params) + 1] = { 0 };
+    const char *values[ARRAY_SIZE(params) + 1] = { 0 };
+
+    (void)snprintf(timeout, sizeof(timeout), "%u",
+                   (unsigned)((db->connect_timeout_usec + 999999) / 1000000));
+    for (size_t i = 0; i < ARRAY_SIZE(params); i++) {
+        keys[i] = params[i][0];
+        values[i] = params[i][1];
+    }
+    return PQconnectdbParams(keys, values, /* expand_dbname= */ 1);
+}
+
+static void ignore_notice(void *ctx UNUSED, const PGresult *res UNUSED) {}
+
+static int set_session(struct db *db, struct strbuf *err)
+{
+    char sql[320];
+
+    (void)snprintf(sql, sizeof(sql),
+                   "SET timezone = 'UTC'; SET jit = off; SET datestyle = 'ISO';"
+                   "SET client_connection_check_interval = '2s'; SET statement_timeout = %llu;"
+                   "SET default_transaction_read_only = %s;"
+                   "SET default_transaction_isolation = 'read committed'",
+                   (unsigned long long)(db->statement_timeout_usec / 1000),
+                   db->read_only ? "on" : "off");
+    return pg_exec(db, sql, err);
+}
+
+static bool url_is_readable(const char *url)
+{
+    PQconninfoOption *options = PQconninfoParse(url, NULL);
+
+    PQconninfoFree(options);
+    return options != NULL;
+}
+
+static int connect_now(struct db *db, struct strbuf *err)
+{
+    /* libpq's own words for it would quote the URL with its password. */
+    if (!url_is_readable(db->url)) {
+        strbuf_setf(err, "DATABASE_URL is not a PostgreSQL connection string; it looks like "
+                         "postgresql://user:password@host:5432/database");
+        return DB_REFUSED;
+    }
+    db->conn = open_connection(db);
+    if (!db->conn)
+        return -ENOMEM;
+    if (PQstatus(db->conn) != CONNECTION_OK)
+        return pg_fail(db, NULL, err);
+    (void)PQsetNoticeReceiver(db->conn, ignore_notice, NULL);
+    if (PQsetnonblocking(db->conn, 1) != 0)
+        return pg_fail(db, NULL, err);
+    return set_session(db, err);
+}
+
+int db_connect(struct db *db, struct strbuf *err)
+{
+    int r;
+
+    if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
+        return 0;
+    db_disconnect(db);
+    db->failure = (struct pg_failure){ 0 };
+    r = connect_now(db, err);
+    if (r != 0)
+        db_disconnect(db);
+    return r;
+}
+
+int db_ping(struct db *db, struct strbuf *err)
+{
+    int r = db_connect(db, err);
+
+    if (r == 0)
+        r = pg_exec(db, "SELECT 1", err);
+    if (r != 0)
+        pg_abandon(db);
+    return r;
+}

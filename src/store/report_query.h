@@ -1,0 +1,45 @@
+/*
+ * What the reports share: filters as parameters, and the answer's time range. Each report is one
+ * statement and hence one snapshot.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json_out.h"
+#include "base/macros.h"
+#include "store/pg.h"
+#include "store/report.h"
+
+/* Conditions on a column named timestamp; parameters 1 and 2 are the bounds, NULL = none. */
+#define REPORT_IN_RANGE                                                                            \
+    "($1::timestamptz IS NULL OR timestamp >= $1) AND ($2::timestamptz IS NULL OR timestamp < $2)"
+/* Parameter 3. */
+#define REPORT_OF_SOURCE "($3::text IS NULL OR source = $3)"
+/* A timestamptz as microseconds since 1970, exact. */
+#define REPORT_USEC(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
+
+/* Texts of parameters live here until the statement was sent. */
+struct report_params {
+    struct pg_params pg;
+    char from[32], to[32];
+};
+
+/* Parameters 1 to 3: from, to, source. */
+void report_params_init(struct report_params *p, const struct report_filter *f);
+
+/* Runs the statement; connects before and cleans up after a failure. */
+int report_run(struct db *db, const char *sql, const struct report_params *p, PGresult **ret_rows,
+               struct strbuf *err) MUST_CHECK;
+
+struct span report_text(const PGresult *rows, int row, int column); /* ptr NULL = SQL null */
+uint64_t report_u64(const PGresult *rows, int row, int column);     /* 0 = SQL null */
+
+/* "timeRange": the bounds asked for; where there is none, the earliest and the latest event counted
+ * (columns of microseconds, SQL null without events). */
+void report_time_range(struct json_out *j, const struct report_filter *f, const PGresult *rows,
+                       int row, int earliest_column, int latest_column);
+
+/* The end of a report: 0, or the error of the builder. */
+int report_done(const struct strbuf *out, struct strbuf *err) MUST_CHECK;

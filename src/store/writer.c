@@ -1,0 +1,236 @@
+/*
+ * One batch, one transaction, few round trips: look up ledger and keys (one trip), COPY keys,
+ * events and revenue, then users, ledger and COMMIT (one trip).
+ */
+#include "store/writer.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/failpoint.h"
+#include "store/writer_internal.h"
+
+#define SCRATCH_BLOCK_BYTES (1024 * 1024)
+#define SCRATCH_BYTES_MAX (1024 * 1024 * 1024)
+
+/* A batch meets other writers at most this often before it is given back for later. */
+#define ATTEMPTS_MAX 5
+
+struct store_writer *store_writer_new(struct db *db)
+{
+    struct store_writer *w = calloc(1, sizeof(*w));
+
+    if (!w)
+        return NULL;
+    w->db = db;
+    arena_init(&w->arena, SCRATCH_BLOCK_BYTES, SCRATCH_BYTES_MAX);
+    partition_cache_clear(&w->partitions);
+    pg_copy_init(&w->copy);
+    for (size_t i = 0; i < ARRAYS_MAX; i++)
+        pg_array_init(&w->arrays[i]);
+    return w;
+}
+
+struct store_writer *store_writer_free(struct store_writer *w)
+{
+    if (!w)
+        return NULL;
+    for (size_t i = 0; i < ARRAYS_MAX; i++)
+        pg_array_release(&w->arrays[i]);
+    pg_copy_release(&w->copy);
+    arena_release(&w->arena);
+    (void)db_free(w->db);
+    free(w);
+    return NULL;
+}
+
+int arrays_params(struct store_writer *w, size_t count, struct pg_params *params)
+{
+    for (size_t i = 0; i < count; i++) {
+        int r = pg_array_param(&w->arrays[i], params);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int ensure_partitions(struct write_job *job, struct strbuf *err)
+{
+    struct store_writer *w = job->w;
+    int r = 0;
+
+    for (size_t i = job->first; r == 0 && i < job->first + job->count; i++) {
+        const struct store_event *se = &job->batch->events[i];
+        if (!se->dead)
+            r = partition_ensure(&w->partitions, w->db, clock_day_of(se->event.timestamp_usec),
+                                 err);
+    }
+    return r;
+}
+
+static int prepare(struct write_job *job)
+{
+    int r;
+
+    arena_reset(&job->w->arena);
+    for (size_t i = 0; !job->trial && i < job->batch->message_count; i++) {
+        struct store_message *m = &job->batch->messages[i];
+        m->seen = false;
+        m->stored = m->duplicates = m->conflicts = m->expired = 0;
+    }
+    r = ledger_prepare(job);
+    return r < 0 ? r : keys_prepare(job);
+}
+
+static int begin_and_look_up(struct write_job *job, struct strbuf *err)
+{
+    struct db *db = job->w->db;
+    int r = pg_pipeline_begin(db, err);
+
+    if (r == 0)
+        r = pg_pipeline_send(db, "BEGIN", NULL, err);
+    if (r == 0)
+        r = ledger_send_lookup(job, err);
+    if (r == 0 && !job->careful)
+        r = keys_send_lookup(job, err);
+    if (r == 0)
+        r = pg_pipeline_sync(db, err);
+    if (r == 0)
+        r = pg_pipeline_result(db, NULL, err);
+    if (r == 0)
+        r = ledger_take_lookup(job, err);
+    if (r == 0 && !job->careful)
+        r = keys_take_lookup(job, err);
+    return r == 0 ? pg_pipeline_end(db, err) : r;
+}
+
+static int send_rest(struct write_job *job, struct strbuf *err)
+{
+    struct db *db = job->w->db;
+    int r = pg_pipeline_begin(db, err);
+
+    if (r == 0 && job->fresh_count)
+        r = users_send(job, err);
+    if (r == 0 && !job->trial && ledger_has_rows(job))
+        r = ledger_send_rows(job, err);
+    if (r == 0)
+        r = pg_pipeline_send(db, job->trial ? "ROLLBACK" : "COMMIT", NULL, err);
+    return r;
+}
+
+static int take_rest(struct write_job *job, bool *ret_at_commit, struct strbuf *err)
+{
+    struct db *db = job->w->db;
+    int r = 0;
+
+    if (job->fresh_count)
+        r = pg_pipeline_result(db, NULL, err);
+    if (r == 0 && !job->trial && ledger_has_rows(job))
+        r = pg_pipeline_result(db, NULL, err);
+    *ret_at_commit = r == 0;
+    return r == 0 ? pg_pipeline_result(db, NULL, err) : r;
+}
+
+/* Once COMMIT is on its way, silence may mean that it happened. An error of a statement before it
+ * says that it did not; one in its own place does so only while the connection lives (a backend
+ * that is terminated while it waits for a standby has committed). */
+static bool may_have_committed(const struct write_job *job, bool at_commit)
+{
+    const struct pg_failure *failure = &job->w->db->failure;
+
+    if (job->trial)
+        return false;
+    return failure->lost && (at_commit || !failure->sqlstate[0]);
+}
+
+static int finish(struct write_job *job, struct strbuf *err)
+{
+    struct db *db = job->w->db;
+    bool at_commit = false;
+    int r = send_rest(job, err);
+
+    if (r != 0)
+        return r;
+    r = pg_pipeline_sync(db, err);
+    if (r == 0)
+        r = take_rest(job, &at_commit, err);
+    if (r != 0)
+        return may_have_committed(job, at_commit) ? DB_UNKNOWN : r;
+    /* It is committed; what is left is to find the end of the pipeline. */
+    if (pg_pipeline_end(db, err) != 0)
+        db_disconnect(db);
+    return 0;
+}
+
+static int attempt(struct write_job *job, struct strbuf *err)
+{
+    int r = ensure_partitions(job, err);
+
+    if (r == 0)
+        r = prepare(job);
+    if (r == 0)
+        r = begin_and_look_up(job, err);
+    if (r == 0)
+        r = keys_register(job, err);
+    failpoint("writer.after_keys");
+    if (r == 0 && job->fresh_count)
+        r = events_copy(job, err);
+    if (r == 0)
+        r = revenue_copy(job, err);
+    failpoint("writer.before_commit");
+    return r == 0 ? finish(job, err) : r;
+}
+
+/* What an attempt ran into that the next one knows how to avoid. */
+static bool is_worth_another(struct write_job *job)
+{
+    const struct db *db = job->w->db;
+
+    if (pg_failed_with(db, "23505")) {
+        job->careful = true;
+        return true;
+    }
+    if (pg_failed_with(db, "23514") && !db->failure.constrained) {
+        partition_cache_clear(&job->w->partitions);
+        return true;
+    }
+    return false;
+}
+
+static int run(struct write_job *job, struct strbuf *err)
+{
+    int r = DB_RETRY;
+
+    for (int i = 0; i < ATTEMPTS_MAX; i++) {
+        r = db_connect(job->w->db, err);
+        if (r != 0)
+            return r;
+        r = attempt(job, err);
+        if (r == 0)
+            return 0;
+        pg_abandon(job->w->db);
+        if (r != DB_RETRY || !is_worth_another(job))
+            return r;
+    }
+    return r;
+}
+
+int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err)
+{
+    struct write_job job = { .w = w, .batch = batch, .count = batch->event_count };
+    int r = run(&job, err);
+
+    for (size_t i = 0; r == 0 && i < batch->message_count; i++)
+        batch->messages[i].seen = job.seen[i];
+    return r;
+}
+
+int store_try(struct store_writer *w, struct store_batch *batch, size_t first, size_t count,
+              struct strbuf *err)
+{
+    struct write_job job = {
+        .w = w, .batch = batch, .first = first, .count = count, .trial = true
+    };
+
+    return run(&job, err);
+}
