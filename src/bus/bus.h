@@ -1,11 +1,11 @@
 /*
- * The connection to NATS and what stands on it: the streams' names and settings, their creation, their
- * state. Everything here is for one process; publishing is in bus/publisher.h, pulling in
+ * The connection to NATS and what stands on it: the streams' names and settings, their creation,
+ * their state. Everything here is for one process; publishing is in bus/publisher.h, pulling in
  * bus/puller.h. src/bus/ is the only folder that includes nats.h.
  *
  * The options of the connection are those that survived the faults of docs/durability.md: a write
- * deadline (without it a stopped server hangs the publisher for ever), pings every 5 s with 2 missed at
- * most, endless reconnects.
+ * deadline (without it a stopped server hangs the publisher for ever), pings every 5 s with 2
+ * missed at most, endless reconnects.
  */
 #pragma once
 
@@ -21,7 +21,8 @@
 #define BUS_DLQ_STREAM "EVENTS_DLQ"
 #define BUS_DLQ_PREFIX "dlq." /* dlq.<source>, dlq.unknown */
 #define BUS_UNREADABLE_STREAM "EVENTS_UNREADABLE"
-#define BUS_UNREADABLE_SUBJECT "unreadable.body"
+#define BUS_UNREADABLE_PREFIX "unreadable."
+#define BUS_UNREADABLE_SUBJECT BUS_UNREADABLE_PREFIX "body"
 #define BUS_METRICS_STREAM "SERVICE_METRICS"
 #define BUS_METRICS_PREFIX "metrics." /* metrics.<service> */
 
@@ -35,15 +36,19 @@ struct bus_options {
 };
 
 /* Connects. With the server away it returns 0 all the same and goes on trying in the background
- * (bus_connected() says). <0: -EINVAL for a URL that is none, -ENOMEM; *err says why for a person. */
-int bus_open(const struct bus_options *options, struct bus **ret_bus, struct strbuf *err) MUST_CHECK;
+ * (bus_connected() says). <0: -EINVAL for a URL that is none, -ENOMEM; *err says why for a person.
+ */
+int bus_open(const struct bus_options *options, struct bus **ret_bus,
+             struct strbuf *err) MUST_CHECK;
 /* Flushes what is buffered (2 s at most) and closes. NULL is fine. Always returns NULL. */
 struct bus *bus_close(struct bus *bus);
 DEFINE_CLEANUP(struct bus *, bus_close)
 
+/* As the library's callbacks told it last; never blocks. Any thread. */
 bool bus_connected(struct bus *bus);
 
-/* Round trip to the server. -ETIMEDOUT, -ENOTCONN. Blocks up to timeout. */
+/* Round trip to the server. -ETIMEDOUT, -ENOTCONN. Blocks up to timeout, and 2 s more (the write
+ * deadline, or an attempt to connect) when the server has just stopped. */
 int bus_ping(struct bus *bus, uint64_t timeout_usec) MUST_CHECK;
 
 struct bus_stats {
@@ -67,17 +72,17 @@ struct bus_stream_config {
     uint32_t replicas;
 };
 
-/* The stream of a source: "FACEBOOK_EVENTS". Constant strings, by enum event_source's order; the bus
- * knows nothing else of events. */
 struct bus_stream_state {
     uint64_t messages, bytes;
     uint64_t first_seq, last_seq;
     uint64_t max_bytes;
 };
 
-/* Creates the stream or updates it to this configuration; the same twice changes nothing. What cannot
- * be changed on a live stream is a clear error, never a deletion. -ENOTCONN, -ETIMEDOUT: try again;
- * -EIO: refused, *err has the server's words. Blocks up to 5 s. */
+/* Creates the stream or updates it to this configuration; the same twice changes nothing. What
+ * cannot be changed on a live stream is a clear error, never a deletion: a stream that must not
+ * discard does not get a limit below what it holds. -ENOTCONN, -ETIMEDOUT: try again; -ENOSPC: the
+ * server's store has no room for max_bytes; -EIO: refused, *err has the server's words. Blocks up
+ * to 5 s. */
 int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
                       struct strbuf *err) MUST_CHECK;
 /* -ENOENT when there is no such stream. */
@@ -88,8 +93,9 @@ int bus_stream_trim(struct bus *bus, const char *stream, uint64_t below_seq,
                     struct strbuf *err) MUST_CHECK;
 
 struct bus_store_limits {
-    uint64_t max_store; /* bytes the server's file store may hold */
+    uint64_t max_store; /* bytes this account may store; 0 = no limit is told */
     uint64_t used;
 };
 /* What JetStream may store on this account. */
-int bus_store_limits_of(struct bus *bus, struct bus_store_limits *ret, struct strbuf *err) MUST_CHECK;
+int bus_store_limits_of(struct bus *bus, struct bus_store_limits *ret,
+                        struct strbuf *err) MUST_CHECK;

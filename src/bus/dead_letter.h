@@ -1,7 +1,8 @@
 /*
  * Dead letters: one JetStream message per dead event in EVENTS_DLQ, its original bytes, and why, in
- * headers. Bodies that are not JSON at all go to EVENTS_UNREADABLE instead, so that junk never evicts
- * dead events. Larger ones than DEAD_LETTER_BYTES_MAX are cut there; Original-Bytes has their length.
+ * headers. Bodies that are not JSON at all go to EVENTS_UNREADABLE instead, so that junk never
+ * evicts dead events. Larger ones than DEAD_LETTER_BYTES_MAX are cut there; Original-Bytes has
+ * their length.
  */
 #pragma once
 
@@ -12,12 +13,12 @@
 
 #define DEAD_LETTER_BYTES_MAX (512 * 1024)
 
-#define DLQ_HEADER_REASON "Dlq-Reason"           /* stable word */
-#define DLQ_HEADER_DETAIL "Dlq-Detail"           /* for a person */
-#define DLQ_HEADER_POINTER "Dlq-Pointer"         /* JSON pointer */
+#define DLQ_HEADER_REASON "Dlq-Reason"   /* stable word */
+#define DLQ_HEADER_DETAIL "Dlq-Detail"   /* for a person */
+#define DLQ_HEADER_POINTER "Dlq-Pointer" /* JSON pointer */
 #define DLQ_HEADER_CORRELATION "Dlq-Correlation-Id"
-#define DLQ_HEADER_ORIGIN "Dlq-Origin"           /* "gateway", or "<stream>/<seq>/<stored_nsec>" */
-#define DLQ_HEADER_INDEX "Dlq-Index"             /* of the event in its request or message */
+#define DLQ_HEADER_ORIGIN "Dlq-Origin" /* "gateway", or "<stream>/<seq>/<stored_nsec>" */
+#define DLQ_HEADER_INDEX "Dlq-Index"   /* of the event in its request or message */
 #define DLQ_HEADER_RECEIVED "Dlq-Received-At"
 #define DLQ_HEADER_BYTES "Dlq-Original-Bytes"
 

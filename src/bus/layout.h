@@ -1,6 +1,7 @@
 /*
- * The streams of Sluice, in one place: which exist, what they keep, how large they may grow. `sluice
- * init` and every gateway and collector call bus_layout_ensure() at start; it is idempotent.
+ * The streams of Sluice, in one place: which exist, what they keep, how large they may grow.
+ * `sluice init` and every gateway and collector call bus_layout_ensure() at start; it is
+ * idempotent.
  */
 #pragma once
 
@@ -10,8 +11,8 @@
 
 struct bus_layout {
     const char *const *sources; /* "facebook", "tiktok", NULL at the end; borrowed */
-    uint64_t stream_max_bytes;  /* 0 = the smaller of 10 GB and 40 % of what the store may hold */
-    uint64_t dlq_max_bytes;     /* 0 = 1 GB, or 10 % of the store if that is less */
+    uint64_t stream_max_bytes;  /* 0 = automatic: the smaller of 10 GB and 40 % of the store */
+    uint64_t dlq_max_bytes;     /* 0 = automatic: the smaller of 1 GB and 10 % of the store */
     uint64_t duplicate_window_usec;
     uint32_t replicas;
 };
@@ -20,7 +21,9 @@ struct bus_layout {
 #define BUS_STREAM_NAME_MAX 64
 void bus_layout_stream_name(const char *source, char ret[BUS_STREAM_NAME_MAX]);
 
-/* Creates or updates all streams. *ret_stream_max_bytes: the limit of each event stream in force.
- * Errors as bus_stream_ensure(). */
+/* Creates or updates all streams. *ret_stream_max_bytes: the limit of the event streams in force
+ * (the smallest of them). An automatic size never changes the limit of a stream that holds
+ * messages; where the account does not tell what its store may hold, it is halved until the store
+ * takes it. Errors as bus_stream_ensure(). */
 int bus_layout_ensure(struct bus *bus, const struct bus_layout *layout,
                       uint64_t *ret_stream_max_bytes, struct strbuf *err) MUST_CHECK;

@@ -1,7 +1,8 @@
 /*
  * Pulls messages of a durable consumer, with its own small loop around
- * $JS.API.CONSUMER.MSG.NEXT.<stream>.<durable> (natsSubscription_Fetch of libnats 3.4.1 corrupts the
- * heap). Requests are kept outstanding so that a batch is on its way while the last is worked on.
+ * $JS.API.CONSUMER.MSG.NEXT.<stream>.<durable> (natsSubscription_Fetch of libnats 3.4.1 corrupts
+ * the heap). Requests are kept outstanding so that a batch is on its way while the last is worked
+ * on.
  *
  * A puller belongs to one thread; acks may be sent from another one.
  */
@@ -22,14 +23,14 @@ struct bus_consumer_config {
     uint64_t max_ack_pending;   /* messages delivered and not acked, over all instances */
 };
 
-/* Creates the durable consumer or checks that it is there: explicit ack, deliver all, max_deliver -1.
- * Errors as bus_stream_ensure(). */
+/* Creates the durable consumer or checks that it is there: explicit ack, deliver all, max_deliver
+ * -1. Errors as bus_stream_ensure(). */
 int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *config,
                         struct strbuf *err) MUST_CHECK;
 
 struct bus_consumer_state {
-    uint64_t pending;      /* in the stream, not yet delivered */
-    uint64_t ack_pending;  /* delivered, not yet acked */
+    uint64_t pending;     /* in the stream, not yet delivered */
+    uint64_t ack_pending; /* delivered, not yet acked */
     uint64_t redelivered;
     uint64_t ack_floor_seq; /* all up to it is acked */
     uint64_t delivered_seq;
@@ -42,11 +43,11 @@ struct bus_delivery {
     void *msg; /* private */
     struct span payload;
     const char *subject;
-    const char *reply;    /* the ack subject */
-    uint64_t seq;         /* stream sequence */
-    int64_t stored_nsec;  /* the stream's own timestamp of the message (wall clock) */
-    uint64_t deliveries;  /* how many times it was delivered, this one included */
-    uint64_t pending;     /* messages left behind it */
+    const char *reply;   /* the ack subject */
+    uint64_t seq;        /* stream sequence */
+    int64_t stored_nsec; /* the stream's own timestamp of the message (wall clock) */
+    uint64_t deliveries; /* how many times it was delivered, this one included */
+    uint64_t pending;    /* messages left behind it */
 };
 
 struct bus_delivery *bus_delivery_free(struct bus_delivery *d);
@@ -70,7 +71,8 @@ struct bus_puller *bus_puller_free(struct bus_puller *p);
 DEFINE_CLEANUP(struct bus_puller *, bus_puller_free)
 
 /* Waits up to timeout for the next message. 1: *ret_delivery is it. 0: none came in time.
- * -ENOTCONN: not connected (wait, then call again). -ENOENT: the consumer is gone (ensure it again). */
+ * -ENOTCONN: not connected (wait, then call again). -ENOENT: the consumer is gone (ensure it
+ * again). */
 int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec,
                     struct bus_delivery **ret_delivery) MUST_CHECK;
 

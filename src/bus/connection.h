@@ -1,0 +1,48 @@
+/* What the files of src/bus/ share about the connection; nobody else includes it. */
+#pragma once
+
+#include <nats/nats.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/log.h"
+#include "base/macros.h"
+#include "base/strbuf.h"
+#include "bus/bus.h"
+
+/* The library holds its connection's lock while it writes (up to the write deadline) and while it
+ * reconnects (up to the connect timeout). So nothing that must not wait asks the library for its
+ * state: the callbacks keep it here. */
+struct bus {
+    natsConnection *nc;
+    jsCtx *js;
+    struct log *log; /* borrowed; may be NULL */
+    pthread_mutex_t lock;
+    pthread_cond_t changed; /* CLOCK_MONOTONIC */
+    bool told;              /* a callback has set the state */
+    bool closed;            /* the library's last callback came */
+    atomic_bool connected;
+    atomic_uint epoch; /* counts connections made: requests of an older one are lost */
+    _Atomic uint64_t errors;
+};
+
+#define BUS_API_TIMEOUT_MSEC 5000
+
+/* Waits until the connection stands; false when it does not in time. */
+bool bus_wait_connected(struct bus *bus, uint64_t timeout_usec) MUST_CHECK;
+
+/* The errno of a status of the library. */
+int bus_errno(natsStatus s) MUST_CHECK;
+
+/* The same for an answer of the JetStream API; *err: "<what> <name>: <the server's words>". */
+int bus_api_errno(natsStatus s, jsErrCode code, const char *what, const char *name,
+                  struct strbuf *err) MUST_CHECK;
+
+/* 0, or -ENOTCONN with *err for a person. */
+int bus_check_connected(struct bus *bus, struct strbuf *err) MUST_CHECK;
+
+/* For pthread_cond_timedwait() on a CLOCK_MONOTONIC condition. */
+struct timespec bus_deadline_after(uint64_t usec) MUST_CHECK;
+int bus_cond_init(pthread_cond_t *cond) MUST_CHECK;

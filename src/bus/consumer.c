@@ -1,0 +1,83 @@
+/* Durable pull consumers: made, brought up to date, looked at. */
+#include <errno.h>
+#include <string.h>
+
+#include "bus/connection.h"
+#include "bus/puller.h"
+
+static bool consumer_equal(const jsConsumerConfig *a, const jsConsumerConfig *b)
+{
+    return a->AckWait == b->AckWait && a->MaxAckPending == b->MaxAckPending && a->MaxDeliver <= 0 &&
+           strcmp(a->FilterSubject ? a->FilterSubject : "",
+                  b->FilterSubject ? b->FilterSubject : "") == 0;
+}
+
+static int consumer_check(const jsConsumerInfo *have, const char *durable, struct strbuf *err)
+{
+    const char *deliver = have->Config->DeliverSubject;
+
+    if (have->Config->AckPolicy == js_AckExplicit && (!deliver || !*deliver))
+        return 0;
+    strbuf_setf(err, "consumer %s is not a pull consumer with explicit acks: delete it first",
+                durable);
+    return -EIO;
+}
+
+static int consumer_info(struct bus *bus, const char *stream, const char *durable,
+                         jsConsumerInfo **ret, struct strbuf *err)
+{
+    jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
+    jsErrCode code = 0;
+    natsStatus s;
+    int r = bus_check_connected(bus, err);
+
+    if (r < 0)
+        return r;
+    s = js_GetConsumerInfo(ret, bus->js, stream, durable, &options, &code);
+    return bus_api_errno(s, code, "cannot read consumer", durable, err);
+}
+
+int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *config,
+                        struct strbuf *err)
+{
+    jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
+    jsConsumerInfo *have = NULL;
+    jsConsumerConfig want;
+    jsErrCode code = 0;
+    bool same;
+    int r = consumer_info(bus, config->stream, config->durable, &have, err);
+
+    if (r < 0 && r != -ENOENT)
+        return r;
+    (void)jsConsumerConfig_Init(&want); /* deliver all, explicit ack, max_deliver unlimited */
+    want.Durable = config->durable;
+    want.FilterSubject = config->filter_subject;
+    want.AckWait = (int64_t)config->ack_wait_usec * 1000;
+    want.MaxAckPending = (int64_t)config->max_ack_pending;
+    r = have ? consumer_check(have, config->durable, err) : 0;
+    same = have && consumer_equal(have->Config, &want);
+    jsConsumerInfo_Destroy(have);
+    if (r < 0 || same)
+        return r;
+    return bus_api_errno(js_AddConsumer(NULL, bus->js, config->stream, &want, &options, &code),
+                         code, "cannot create or update consumer", config->durable, err);
+}
+
+int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durable,
+                          struct bus_consumer_state *ret, struct strbuf *err)
+{
+    jsConsumerInfo *info = NULL;
+    int r = consumer_info(bus, stream, durable, &info, err);
+
+    if (r < 0)
+        return r;
+    *ret = (struct bus_consumer_state){
+        .pending = info->NumPending,
+        .ack_pending = (uint64_t)MAX(info->NumAckPending, 0),
+        .redelivered = (uint64_t)MAX(info->NumRedelivered, 0),
+        .ack_floor_seq = info->AckFloor.Stream,
+        .delivered_seq = info->Delivered.Stream,
+    };
+    jsConsumerInfo_Destroy(info);
+    return 0;
+}

@@ -1,0 +1,109 @@
+/* One nats-server and one connection for all tests of a program, and the small steps they share. */
+#pragma once
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+/* cmocka needs the four above */
+#include <cmocka.h>
+#include <poll.h>
+
+#include "base/clock.h"
+#include "base/strbuf.h"
+#include "bus/bus.h"
+#include "bus/publisher.h"
+#include "unit/bus/nats_server.h"
+
+struct fixture {
+    struct nats_server server;
+    struct bus *bus;
+    struct strbuf err;
+};
+
+UNUSED static struct bus *fixture_connect(struct fixture *f)
+{
+    struct bus_options options = { .url = f->server.url, .name = "test" };
+    struct bus *bus = NULL;
+
+    assert_int_equal(bus_open(&options, &bus, &f->err), 0);
+    return bus;
+}
+
+UNUSED static int fixture_setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    if (!f)
+        return -1;
+    *state = f;
+    strbuf_init(&f->err, 1024);
+    if (!nats_server_setup(&f->server, NULL))
+        return -1;
+    f->bus = fixture_connect(f);
+    return bus_connected(f->bus) ? 0 : -1;
+}
+
+UNUSED static int fixture_teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    bus_close(f->bus);
+    nats_server_teardown(&f->server);
+    strbuf_release(&f->err);
+    free(f);
+    return 0;
+}
+
+/* Retries while the server comes up: right after its start JetStream may not answer yet. */
+UNUSED static void fixture_stream(struct fixture *f, const char *name, const char *subject,
+                                  uint64_t max_bytes)
+{
+    struct bus_stream_config config = { .name = name,
+                                        .subjects = { subject },
+                                        .discard = BUS_DISCARD_NEW,
+                                        .max_bytes = max_bytes,
+                                        .replicas = 1 };
+    int r = bus_stream_ensure(f->bus, &config, &f->err);
+
+    if (r < 0)
+        fail_msg("%s", f->err.ptr);
+}
+
+UNUSED static struct bus_message fixture_message(const char *subject, const char *text)
+{
+    return (struct bus_message){ .subject = subject, .payload = span_str(text) };
+}
+
+UNUSED static bool fixture_poll(int fd, int msec)
+{
+    struct pollfd p = { .fd = fd, .events = POLLIN };
+
+    return poll(&p, 1, msec) == 1;
+}
+
+/* The next outcome, waiting for it as an owner does; false after `msec`. */
+UNUSED static bool fixture_outcome(struct bus_publisher *p, int msec, struct bus_result *ret)
+{
+    uint64_t until = clock_mono_usec() + (uint64_t)msec * 1000;
+
+    while (!bus_publisher_next(p, ret)) {
+        uint64_t now = clock_mono_usec();
+
+        if (now >= until || !fixture_poll(bus_publisher_fd(p), (int)((until - now) / 1000) + 1))
+            return false;
+    }
+    return true;
+}
+
+UNUSED static void fixture_wait_connected(struct fixture *f)
+{
+    uint64_t until = clock_mono_usec() + 15 * USEC_PER_SEC;
+
+    while (clock_mono_usec() < until) {
+        if (bus_ping(f->bus, USEC_PER_SEC) == 0)
+            return;
+        (void)usleep(5000);
+    }
+    fail_msg("no connection within 15 s");
+}
