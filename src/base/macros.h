@@ -46,7 +46,7 @@
 
 static inline void freep(void *p)
 {
-    void **pp = p;
+    void **pp = (void **)p;
     free(*pp);
 }
 
