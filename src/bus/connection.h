@@ -30,6 +30,14 @@ struct bus {
 
 #define BUS_API_TIMEOUT_MSEC 5000
 
+/* nats-server, server/errors.json */
+enum {
+    JS_CONSUMER_NOT_FOUND = 10014,
+    JS_STORAGE_EXCEEDED = 10047,
+    JS_STREAM_NAME_IN_USE = 10058,
+    JS_STREAM_NOT_FOUND = 10059,
+};
+
 /* Waits until the connection stands; false when it does not in time. */
 bool bus_wait_connected(struct bus *bus, uint64_t timeout_usec) MUST_CHECK;
 

@@ -21,6 +21,7 @@
 #include "base/number.h"
 #include "bus/connection.h"
 #include "bus/delivery.h"
+#include "bus/pub_ack.h"
 
 #define SUBJECT_MAX 256
 #define REQUEST_MAX 128
@@ -31,8 +32,8 @@
 struct bus_puller {
     struct bus *bus;
     struct bus_puller_options options;
-    char *stream, *durable;
-    char subject[SUBJECT_MAX]; /* of requests */
+    char next_subject[SUBJECT_MAX]; /* of requests */
+    char info_subject[SUBJECT_MAX]; /* of the question whether the consumer is there */
     natsInbox *inbox;
     natsSubscription *sub;
 
@@ -62,7 +63,8 @@ static void ask(struct bus_puller *p, uint64_t now)
         n = snprintf(request, sizeof(request),
                      "{\"batch\":%" PRIu32 ",\"max_bytes\":%" PRIu64 ",\"expires\":%" PRIu64 "}",
                      batch, request_bytes(p), p->options.expires_usec * 1000);
-    if (natsConnection_PublishRequest(p->bus->nc, p->subject, p->inbox, request, n) != NATS_OK) {
+    if (natsConnection_PublishRequest(p->bus->nc, p->next_subject, p->inbox, request, n) !=
+        NATS_OK) {
         p->ask_after_usec = now + REFUSED_WAIT_USEC;
         return;
     }
@@ -77,6 +79,8 @@ static void top_up(struct bus_puller *p)
     uint64_t now = clock_mono_usec();
     unsigned epoch = atomic_load(&p->bus->epoch);
 
+    if (p->epoch == epoch && p->owed > 0 && now >= p->deadline_usec)
+        (void)natsConnection_PublishRequest(p->bus->nc, p->info_subject, p->inbox, NULL, 0);
     if (p->epoch != epoch || now >= p->deadline_usec)
         p->owed = 0;
     p->epoch = epoch;
@@ -134,18 +138,25 @@ static int on_status(struct bus_puller *p, natsMsg *msg)
     return 0;
 }
 
-/* Nobody serves the consumer: it is gone, or JetStream is not up yet. */
+/* The answer to the question for the consumer. */
+static int on_info(natsMsg *msg)
+{
+    struct bus_result answer;
+
+    pub_ack_parse(span_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), &answer);
+    if (answer.outcome != BUS_REFUSED)
+        return 0;
+    return answer.error_code == JS_CONSUMER_NOT_FOUND || answer.error_code == JS_STREAM_NOT_FOUND
+               ? -ENOENT
+               : 0;
+}
+
+/* JetStream is not up (yet). */
 static int on_no_responders(struct bus_puller *p)
 {
-    _cleanup_strbuf_ struct strbuf err;
-    struct bus_consumer_state state;
-    int r;
-
-    strbuf_init(&err, 512);
     p->owed = 0;
     p->ask_after_usec = clock_mono_usec() + REFUSED_WAIT_USEC;
-    r = bus_consumer_state_of(p->bus, p->stream, p->durable, &state, &err);
-    return r == -ENOENT ? r : 0;
+    return 0;
 }
 
 /* 1: a message. 0: none yet, go on. */
@@ -168,7 +179,7 @@ static int take_one(struct bus_puller *p, uint64_t wait_usec, struct bus_deliver
         return 1;
     }
     if (r == -EBADMSG)
-        r = on_status(p, msg);
+        r = natsMsg_GetDataLength(msg) > 0 ? on_info(msg) : on_status(p, msg);
     natsMsg_Destroy(msg);
     return r;
 }
@@ -242,12 +253,11 @@ int bus_puller_new(struct bus *bus, const struct bus_puller_options *options,
     if (p) {
         p->bus = bus;
         p->options = *options;
-        p->stream = strdup(options->stream);
-        p->durable = strdup(options->durable);
-        (void)snprintf(p->subject, sizeof(p->subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
+        (void)snprintf(p->next_subject, sizeof(p->next_subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s",
                        options->stream, options->durable);
-        if (p->stream && p->durable)
-            r = subscribe(p);
+        (void)snprintf(p->info_subject, sizeof(p->info_subject), "$JS.API.CONSUMER.INFO.%s.%s",
+                       options->stream, options->durable);
+        r = subscribe(p);
     }
     if (r < 0) {
         strbuf_setf(err, "cannot start to pull %s from %s: %s", options->durable, options->stream,
@@ -266,8 +276,6 @@ struct bus_puller *bus_puller_free(struct bus_puller *p)
         (void)natsSubscription_Unsubscribe(p->sub);
     natsSubscription_Destroy(p->sub);
     natsInbox_Destroy(p->inbox);
-    free(p->stream);
-    free(p->durable);
     free(p);
     return NULL;
 }

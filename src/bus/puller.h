@@ -80,5 +80,7 @@ int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec,
 void bus_puller_stop(struct bus_puller *p);
 
 enum bus_ack { BUS_ACK, BUS_NAK, BUS_WORKING, BUS_TERM };
-/* Sends an ack (buffered; no answer from the server). Thread-safe. -ENOTCONN. */
-int bus_ack(struct bus *bus, const struct bus_delivery *d, enum bus_ack kind) MUST_CHECK;
+/* Sends an ack; the server does not answer it. One that is lost costs a redelivery, so the result
+ * may be ignored. -ENOTCONN. Any thread; blocks up to the write deadline (2 s) when the server
+ * stops reading. */
+int bus_ack(struct bus *bus, const struct bus_delivery *d, enum bus_ack kind);

@@ -7,14 +7,6 @@
 #include "bus/bus.h"
 #include "bus/connection.h"
 
-/* nats-server, server/errors.json */
-enum {
-    JS_CONSUMER_NOT_FOUND = 10014,
-    JS_STORAGE_EXCEEDED = 10047,
-    JS_STREAM_NAME_IN_USE = 10058,
-    JS_STREAM_NOT_FOUND = 10059,
-};
-
 static const jsOptions api_options = { .Wait = BUS_API_TIMEOUT_MSEC };
 
 static jsOptions *options_copy(jsOptions *copy)
