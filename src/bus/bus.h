@@ -46,6 +46,8 @@ DEFINE_CLEANUP(struct bus *, bus_close)
 
 /* As the library's callbacks told it last; never blocks. Any thread. */
 bool bus_connected(struct bus *bus);
+/* Waits until the connection stands; false when it does not in time. Any thread. */
+bool bus_wait_connected(struct bus *bus, uint64_t timeout_usec) MUST_CHECK;
 
 /* Round trip to the server. -ETIMEDOUT, -ENOTCONN. Blocks up to timeout, and 2 s more (the write
  * deadline, or an attempt to connect) when the server has just stopped. */

@@ -38,9 +38,6 @@ enum {
     JS_STREAM_NOT_FOUND = 10059,
 };
 
-/* Waits until the connection stands; false when it does not in time. */
-bool bus_wait_connected(struct bus *bus, uint64_t timeout_usec) MUST_CHECK;
-
 /* The errno of a status of the library. */
 int bus_errno(natsStatus s) MUST_CHECK;
 
