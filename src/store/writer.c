@@ -68,16 +68,22 @@ static int ensure_partitions(struct write_job *job, struct strbuf *err)
     return r;
 }
 
+static void reset_counts(struct store_batch *batch)
+{
+    for (size_t i = 0; i < batch->message_count; i++) {
+        struct store_message *m = &batch->messages[i];
+        m->seen = false;
+        m->stored = m->duplicates = m->conflicts = m->expired = 0;
+    }
+}
+
 static int prepare(struct write_job *job)
 {
     int r;
 
     arena_reset(&job->w->arena);
-    for (size_t i = 0; !job->trial && i < job->batch->message_count; i++) {
-        struct store_message *m = &job->batch->messages[i];
-        m->seen = false;
-        m->stored = m->duplicates = m->conflicts = m->expired = 0;
-    }
+    if (!job->trial)
+        reset_counts(job->batch);
     r = ledger_prepare(job);
     return r < 0 ? r : keys_prepare(job);
 }
@@ -220,6 +226,8 @@ int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf
     struct write_job job = { .w = w, .batch = batch, .count = batch->event_count };
     int r = run(&job, err);
 
+    if (r != 0)
+        reset_counts(batch);
     for (size_t i = 0; r == 0 && i < batch->message_count; i++)
         batch->messages[i].seen = job.seen[i];
     return r;
