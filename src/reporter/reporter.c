@@ -1,10 +1,123 @@
+/* The role: its routes, its dependency, its start and stop. */
 #include "reporter/reporter.h"
 
-#include <stdio.h>
+#include <errno.h>
+#include <stdlib.h>
+
+#include "reporter/state.h"
+
+/* Waiting reports for each that runs: with a second each, the last one waits a quarter of a minute.
+ */
+#define QUEUE_PER_WORKER 16
+
+static const char *report_url(const struct settings *settings)
+{
+    return settings->report_database_url && settings->report_database_url[0]
+               ? settings->report_database_url
+               : settings->database_url;
+}
+
+static int start_pool(struct reporter *r, struct strbuf *err)
+{
+    const struct settings *settings = &r->service->settings;
+    const struct pool_options options = {
+        .threads = settings->report_pool,
+        .queue_max = settings->report_pool * QUEUE_PER_WORKER,
+        .database_url = report_url(settings),
+        .timeout_usec = settings->report_timeout_usec,
+        .done = reports_done,
+        .ctx = r,
+    };
+
+    return pool_new(&options, &r->pool, err);
+}
+
+static int start_monitor(struct reporter *r, struct strbuf *err)
+{
+    const struct monitor_options options = {
+        .database_url = report_url(&r->service->settings),
+        .latency = metrics_histogram(r->service->metrics, "reporter_postgres_latency_seconds",
+                                     "A look at the database: is it there, has it the schema.",
+                                     NULL, metrics_latency_bounds, metrics_latency_bounds_count),
+        .log = &r->service->log,
+    };
+
+    return monitor_new(&options, &r->monitor, err);
+}
+
+static void on_minute(struct service *s, int64_t minute_usec)
+{
+    struct reporter *r = s->state;
+
+    samples_take(r->samples, minute_usec);
+}
+
+static int reporter_start(struct service *s, struct strbuf *err)
+{
+    struct reporter *r = calloc(1, sizeof(*r));
+    int result;
+
+    if (!r) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    s->state = r;
+    r->service = s;
+    reporter_metrics_register(r);
+    r->samples = samples_new(s);
+    if (!r->samples) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    result = start_pool(r, err);
+    if (result == 0)
+        result = start_monitor(r, err);
+    if (result == 0)
+        service_on_minute(s, on_minute);
+    return result;
+}
+
+static void reporter_stop(struct service *s)
+{
+    struct reporter *r = s->state;
+
+    if (!r)
+        return;
+    r->pool = pool_free(r->pool);
+    r->monitor = monitor_free(r->monitor);
+    r->samples = samples_free(r->samples);
+    free(r);
+    s->state = NULL;
+}
+
+static bool database_ok(struct service *s, struct strbuf *err)
+{
+    struct reporter *r = s->state;
+
+    return monitor_ok(r->monitor, err);
+}
 
 int reporter_main(int argc, char **argv)
 {
-    (void)argc;
-    fprintf(stderr, "%s: not there yet\n", argv[0]);
-    return 1;
+    static const struct service_dependency dependencies[] = { { "database", database_ok } };
+    static const struct http_route routes[] = {
+        { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0 },
+        { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0 },
+        { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0 },
+    };
+    static const struct service_role role = {
+        .name = "reporter",
+        .role = ROLE_REPORTER,
+        .default_port = 3003,
+        .about = "Answers GET /reports/events, /reports/revenue and /reports/demographics from the "
+                 "database.",
+        .dependencies = dependencies,
+        .dependency_count = ARRAY_SIZE(dependencies),
+        .routes = routes,
+        .route_count = ARRAY_SIZE(routes),
+        .start = reporter_start,
+        .stop = reporter_stop,
+    };
+
+    return service_main(&role, argc, argv);
 }

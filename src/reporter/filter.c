@@ -1,0 +1,182 @@
+#include "reporter/filter.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json_out.h"
+#include "event/json.h"
+
+const char *const report_kind_names[REPORT_COUNT] = {
+    [REPORT_EVENTS] = "events",
+    [REPORT_REVENUE] = "revenue",
+    [REPORT_DEMOGRAPHICS] = "demographics",
+};
+
+#define EVENTS (1U << REPORT_EVENTS)
+#define REVENUE (1U << REPORT_REVENUE)
+#define DEMOGRAPHICS (1U << REPORT_DEMOGRAPHICS)
+
+struct parameter {
+    struct span name;
+    unsigned reports; /* that take it */
+    int (*take)(struct filter_parser *p, struct span value);
+    const char *takes; /* for a person */
+};
+
+/* In a query `+` means a space, but in an offset people write it as it is: 12:00:00+02:00. */
+static int take_time(struct span value, int64_t *ret)
+{
+    char text[64];
+    size_t sign = value.len - 6; /* of a trailing +hh:mm */
+
+    if (value.len < 6 || value.len > sizeof(text))
+        return -EINVAL;
+    memcpy(text, value.ptr, value.len);
+    if (text[sign] == ' ')
+        text[sign] = '+';
+    return timestamp_parse(span_of(text, value.len), ret);
+}
+
+static int take_from(struct filter_parser *p, struct span value)
+{
+    p->filter->has_from = true;
+    return take_time(value, &p->filter->from_usec);
+}
+
+static int take_to(struct filter_parser *p, struct span value)
+{
+    p->filter->has_to = true;
+    return take_time(value, &p->filter->to_usec);
+}
+
+static int take_word(const char *const *names, int count, struct span value, int *ret)
+{
+    *ret = event_name_find(names, count, value);
+    return *ret < 0 ? -EINVAL : 0;
+}
+
+static int take_source(struct filter_parser *p, struct span value)
+{
+    return take_word(event_source_names, SOURCE_COUNT, value, &p->filter->source);
+}
+
+static int take_stage(struct filter_parser *p, struct span value)
+{
+    return take_word(event_stage_names, STAGE_COUNT, value, &p->filter->stage);
+}
+
+static int take_type(struct filter_parser *p, struct span value)
+{
+    return take_word(event_type_names, TYPE_COUNT, value, &p->filter->type);
+}
+
+static int take_campaign(struct filter_parser *p, struct span value)
+{
+    if (value.len > EVENT_TEXT_MAX || memchr(value.ptr, '\0', value.len) || !json_utf8_valid(value))
+        return -EINVAL;
+    memcpy(p->campaign, value.ptr, value.len);
+    p->filter->campaign_id = span_of(p->campaign, value.len);
+    return 0;
+}
+
+static int take_currency(struct filter_parser *p, struct span value)
+{
+    if (value.len != 3)
+        return -EINVAL;
+    for (size_t i = 0; i < value.len; i++) {
+        char upper = (char)(value.ptr[i] & ~0x20);
+
+        if (upper < 'A' || upper > 'Z')
+            return -EINVAL;
+        p->filter->currency[i] = upper;
+    }
+    return 0;
+}
+
+#define A_TIME "takes a date-time with zone (RFC 3339), such as 2026-01-31T12:00:00Z"
+
+static const struct parameter parameters[] = {
+    { SPAN("from"), EVENTS | REVENUE | DEMOGRAPHICS, take_from, A_TIME },
+    { SPAN("to"), EVENTS | REVENUE | DEMOGRAPHICS, take_to, A_TIME },
+    { SPAN("source"), EVENTS | REVENUE | DEMOGRAPHICS, take_source, "takes facebook or tiktok" },
+    { SPAN("funnelStage"), EVENTS, take_stage, "takes top or bottom" },
+    { SPAN("eventType"), EVENTS, take_type, "takes an event type, such as ad.view" },
+    { SPAN("campaignId"), REVENUE, take_campaign,
+      "takes a campaign's id of at most 200 bytes in UTF-8, or unknown" },
+    { SPAN("currency"), REVENUE, take_currency, "takes an ISO 4217 code, such as USD" },
+};
+
+static void write_names(struct strbuf *out, enum report_kind kind)
+{
+    const char *before = "";
+
+    for (size_t i = 0; i < ARRAY_SIZE(parameters); i++) {
+        if (!(parameters[i].reports & (1U << kind)))
+            continue;
+        strbuf_adds(out, before);
+        strbuf_addspan(out, parameters[i].name);
+        before = ", ";
+    }
+}
+
+/* The name comes from outside: at most so much of it, and made printable. */
+static int fail_unknown(const struct filter_parser *p, struct span name)
+{
+    strbuf_setf(p->err, "unknown parameter ");
+    json_quote(p->err, span_of(name.ptr, MIN(name.len, (size_t)64)));
+    strbuf_addf(p->err, "; /reports/%s takes ", report_kind_names[p->kind]);
+    write_names(p->err, p->kind);
+    return -EINVAL;
+}
+
+static int fail(const struct filter_parser *p, const struct parameter *parameter, const char *why)
+{
+    strbuf_setf(p->err, "%.*s: %s", SPAN_ARG(parameter->name), why);
+    return -EINVAL;
+}
+
+void filter_parser_init(struct filter_parser *p, enum report_kind kind,
+                        const char *default_currency, struct report_filter *filter,
+                        struct strbuf *err)
+{
+    p->kind = kind;
+    p->filter = filter;
+    p->seen = 0;
+    p->err = err;
+    *filter = (struct report_filter){
+        .source = -1,
+        .stage = -1,
+        .type = -1,
+        .default_currency = default_currency,
+    };
+}
+
+int filter_parser_take(struct filter_parser *p, struct span name, struct span value)
+{
+    const struct parameter *parameter = NULL;
+
+    for (size_t i = 0; i < ARRAY_SIZE(parameters) && !parameter; i++)
+        if (span_eq(name, parameters[i].name) && (parameters[i].reports & (1U << p->kind)))
+            parameter = &parameters[i];
+    if (!parameter)
+        return fail_unknown(p, name);
+    if (p->seen & (1U << (parameter - parameters)))
+        return fail(p, parameter, "given twice");
+    p->seen |= 1U << (parameter - parameters);
+    if (value.len == 0)
+        return fail(p, parameter, "is empty; leave it out to have no such condition");
+    if (parameter->take(p, value) < 0)
+        return fail(p, parameter, parameter->takes);
+    return 0;
+}
+
+int filter_parser_finish(struct filter_parser *p)
+{
+    const struct report_filter *f = p->filter;
+
+    if (!f->has_from || !f->has_to || f->from_usec <= f->to_usec)
+        return 0;
+    strbuf_setf(p->err, "from: is later than to");
+    return -EINVAL;
+}

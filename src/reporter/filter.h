@@ -1,0 +1,34 @@
+/*
+ * The query of a report request, checked (docs/http-api.md): which parameters a report takes, each
+ * at most once, none empty, values as they must be.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/macros.h"
+#include "base/span.h"
+#include "base/strbuf.h"
+#include "event/event.h"
+#include "store/report.h"
+
+enum report_kind { REPORT_EVENTS, REPORT_REVENUE, REPORT_DEMOGRAPHICS, REPORT_COUNT };
+extern const char *const report_kind_names[REPORT_COUNT];
+
+struct filter_parser {
+    enum report_kind kind;
+    struct report_filter *filter;      /* filled parameter by parameter */
+    char campaign[EVENT_TEXT_MAX + 1]; /* filter->campaign_id points here */
+    unsigned seen;                     /* bits of the parameters that came */
+    struct strbuf *err;
+};
+
+/* Prepares both; the filter starts without any condition. filter, err and default_currency are
+ * borrowed; the filter points into the parser. */
+void filter_parser_init(struct filter_parser *p, enum report_kind kind,
+                        const char *default_currency, struct report_filter *filter,
+                        struct strbuf *err);
+/* Takes one parameter, decoded. -EINVAL with *err naming it and what it takes. */
+int filter_parser_take(struct filter_parser *p, struct span name, struct span value) MUST_CHECK;
+/* Checks what only all of them together show: from <= to. */
+int filter_parser_finish(struct filter_parser *p) MUST_CHECK;

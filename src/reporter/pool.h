@@ -1,0 +1,69 @@
+/*
+ * The threads that ask the database: each has a connection of its own and takes report jobs from
+ * one bounded queue. A job is made on an HTTP loop and comes back there with http_loop_post().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/macros.h"
+#include "base/strbuf.h"
+#include "reporter/filter.h"
+#include "service/http.h"
+
+struct pool;
+struct job;
+
+/* On the job's loop, when it is done; not for one that was dropped. The job is freed afterwards. */
+typedef void (*job_done_fn)(void *ctx, struct job *job);
+
+struct job {
+    /* filled by the caller */
+    struct filter_parser parser; /* owns what the filter points to */
+    struct report_filter filter;
+    struct http_request *request; /* touched on its loop only */
+
+    /* filled when done() is called */
+    int outcome;        /* of report_...(): 0, enum db_outcome or -errno */
+    bool timed_out;     /* the database needed longer than a report may take */
+    struct strbuf data; /* the answer's `data` object */
+    struct strbuf err;  /* why not, for the log */
+    uint64_t took_usec; /* from the start of the query to its result */
+
+    /* private */
+    struct pool *pool;
+    struct http_loop *loop;
+    struct http_post post;
+    struct job *prev, *next;
+    int state;
+};
+
+struct pool_options {
+    uint32_t threads;
+    uint32_t queue_max;
+    const char *database_url;
+    uint64_t timeout_usec; /* of one report */
+    job_done_fn done;
+    void *ctx;
+};
+
+/* Starts the threads; they connect at their first job. <0 with *err. */
+int pool_new(const struct pool_options *options, struct pool **ret, struct strbuf *err) MUST_CHECK;
+/* Joins the threads (what runs is cancelled) and frees the jobs. The loops MUST have stopped. */
+struct pool *pool_free(struct pool *p);
+DEFINE_CLEANUP(struct pool *, pool_free)
+
+/* Loop thread. NULL when out of memory. */
+struct job *job_new(void);
+struct job *job_free(struct job *job);
+DEFINE_CLEANUP(struct job *, job_free)
+
+/* Loop thread. Takes the job over. -EAGAIN when the queue is full: it stays the caller's. */
+int pool_submit(struct pool *p, struct job *job) MUST_CHECK;
+/* Loop thread. Nobody waits for the job any more: its query is cancelled, done() is not called. */
+void pool_drop(struct pool *p, struct job *job);
+
+/* Any thread. */
+uint32_t pool_queued(struct pool *p);
+uint32_t pool_running(struct pool *p);

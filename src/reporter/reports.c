@@ -1,0 +1,171 @@
+/*
+ * GET /reports/...: the query is checked here, the database is asked by the pool, the answer is
+ * written here again: all on the request's loop.
+ */
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/json_out.h"
+#include "reporter/state.h"
+#include "store/db.h"
+
+#define JSON_TYPE "application/json"
+/* Answers are small beside their data; this is for its envelope. */
+#define ENVELOPE_BYTES 512
+
+static const struct http_header retry_soon = { "Retry-After", "1" };
+static const struct http_header retry_later = { "Retry-After", "5" };
+
+static struct reporter *reporter_of(void *ctx)
+{
+    struct service *s = ctx;
+
+    return s->state;
+}
+
+static void refuse(struct reporter *r, struct http_request *req, enum report_kind kind,
+                   enum report_failure failure, const char *message)
+{
+    static const struct {
+        unsigned status;
+        const char *code;
+        const struct http_header *header;
+    } answers[FAILURE_COUNT] = {
+        [FAILURE_BAD_REQUEST] = { 400, "bad_parameter", NULL },
+        [FAILURE_DATABASE] = { 503, "database_unavailable", &retry_later },
+        [FAILURE_TIMEOUT] = { 503, "report_timeout", &retry_later },
+        [FAILURE_OVERLOAD] = { 503, "overloaded", &retry_soon },
+        [FAILURE_INTERNAL] = { 500, "internal_error", NULL },
+    };
+    const struct http_header *header = answers[failure].header;
+
+    metric_add(r->failed[kind][failure], 1);
+    http_reply_error(req, answers[failure].status, answers[failure].code, message, header,
+                     header ? 1 : 0);
+}
+
+static void write_envelope(const struct job *job, struct strbuf *out)
+{
+    char now[TIMESTAMP_TEXT_MAX];
+    struct json_out j;
+
+    json_out_init(&j, out);
+    json_object(&j);
+    json_key(&j, "success");
+    json_bool(&j, true);
+    json_key(&j, "data");
+    json_raw(&j, strbuf_span(&job->data));
+    json_key(&j, "correlationId");
+    json_string(&j, job->request->correlation_id);
+    json_key(&j, "timestamp");
+    json_string(&j, timestamp_format(clock_wall_usec(), now));
+    json_object_end(&j);
+}
+
+static void answer(struct reporter *r, struct job *job)
+{
+    enum report_kind kind = job->parser.kind;
+    _cleanup_strbuf_ struct strbuf out;
+    char *body;
+    size_t len;
+
+    strbuf_init(&out, job->data.len + ENVELOPE_BYTES);
+    write_envelope(job, &out);
+    if (strbuf_error(&out)) {
+        refuse(r, job->request, kind, FAILURE_INTERNAL, "out of memory");
+        return;
+    }
+    metric_add(r->generated[kind], 1);
+    metric_observe(r->duration[kind], (double)job->took_usec / (double)USEC_PER_SEC);
+    body = strbuf_take(&out, &len);
+    http_reply_take(job->request, 200, JSON_TYPE, body, len, NULL, 0);
+}
+
+/* What the database says is for the log; clients get a line without its insides. */
+static void answer_failure(struct reporter *r, struct job *job)
+{
+    enum report_kind kind = job->parser.kind;
+
+    log_warn(&r->service->log, "report.failed", "a report could not be made",
+             KV_CORRELATION(job->request->correlation_id),
+             KV_STR("report", report_kind_names[kind]), KV_BUF("error", &job->err),
+             KV_UINT("tookMs", job->took_usec / (uint64_t)USEC_PER_MSEC));
+    if (job->timed_out)
+        refuse(r, job->request, kind, FAILURE_TIMEOUT,
+               "the report took longer than it may: ask for a shorter range");
+    else if (job->outcome == DB_DATA_FAULT || job->outcome < 0)
+        refuse(r, job->request, kind, FAILURE_INTERNAL, "the report could not be made");
+    else
+        refuse(r, job->request, kind, FAILURE_DATABASE, "the database does not answer");
+}
+
+void reports_done(void *ctx, struct job *job)
+{
+    struct reporter *r = ctx;
+
+    if (job->outcome == 0)
+        answer(r, job);
+    else
+        answer_failure(r, job);
+}
+
+static int take_parameter(void *ctx, struct span name, struct span value)
+{
+    return filter_parser_take(ctx, name, value);
+}
+
+static int read_query(struct job *job, enum report_kind kind, const char *default_currency)
+{
+    int r;
+
+    filter_parser_init(&job->parser, kind, default_currency, &job->filter, &job->err);
+    r = http_query_each(job->request, take_parameter, &job->parser);
+    return r == 0 ? filter_parser_finish(&job->parser) : r;
+}
+
+static void handle(struct reporter *r, struct http_request *req, enum report_kind kind)
+{
+    _cleanup_(job_freep) struct job *job = job_new();
+    int result;
+
+    if (!job) {
+        refuse(r, req, kind, FAILURE_INTERNAL, "out of memory");
+        return;
+    }
+    job->request = req;
+    result = read_query(job, kind, r->service->settings.default_currency);
+    if (result == -EINVAL) {
+        refuse(r, req, kind, FAILURE_BAD_REQUEST, job->err.ptr);
+        return;
+    }
+    if (result == 0)
+        result = pool_submit(r->pool, job);
+    if (result < 0)
+        refuse(r, req, kind, FAILURE_OVERLOAD, "too many reports are waiting");
+    else
+        req->state = TAKE_PTR(job);
+}
+
+void reports_handle_events(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_EVENTS);
+}
+
+void reports_handle_revenue(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_REVENUE);
+}
+
+void reports_handle_demographics(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_DEMOGRAPHICS);
+}
+
+void reports_aborted(struct http_request *req, void *ctx)
+{
+    struct reporter *r = reporter_of(ctx);
+    struct job *job = req->state;
+
+    metric_add(r->failed[job->parser.kind][FAILURE_GONE], 1);
+    pool_drop(r->pool, job);
+}

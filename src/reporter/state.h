@@ -1,0 +1,40 @@
+/* What the reporter's files share: the role's state behind service.state. */
+#pragma once
+
+#include "base/macros.h"
+#include "reporter/filter.h"
+#include "reporter/monitor.h"
+#include "reporter/pool.h"
+#include "reporter/samples.h"
+#include "service/service.h"
+
+/* Why a report was not given. */
+enum report_failure {
+    FAILURE_BAD_REQUEST,
+    FAILURE_DATABASE,
+    FAILURE_TIMEOUT,
+    FAILURE_OVERLOAD,
+    FAILURE_INTERNAL,
+    FAILURE_GONE, /* nobody waited for it any more */
+    FAILURE_COUNT
+};
+
+struct reporter {
+    struct service *service;
+    struct pool *pool;
+    struct monitor *monitor;
+    struct samples *samples;
+    struct metric_counter *generated[REPORT_COUNT];
+    struct metric_histogram *duration[REPORT_COUNT];
+    struct metric_counter *failed[REPORT_COUNT][FAILURE_COUNT];
+};
+
+void reporter_metrics_register(struct reporter *r);
+
+/* GET /reports/... : ctx is the service. */
+void reports_handle_events(struct http_request *req, void *ctx);
+void reports_handle_revenue(struct http_request *req, void *ctx);
+void reports_handle_demographics(struct http_request *req, void *ctx);
+void reports_aborted(struct http_request *req, void *ctx);
+/* job_done_fn; ctx is the reporter. */
+void reports_done(void *ctx, struct job *job);
