@@ -1,6 +1,6 @@
 /*
- * Listening sockets handed down by a supervisor or systemd: LISTEN_PID, LISTEN_FDS, descriptors from 3
- * (sd_listen_fds(3)). Takes the first; marks it close-on-exec; unsets the variables.
+ * Listening sockets handed down by a supervisor or systemd: LISTEN_PID, LISTEN_FDS, descriptors
+ * from 3 (sd_listen_fds(3)). Takes the first; marks it close-on-exec; unsets the variables.
  */
 #pragma once
 

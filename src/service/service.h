@@ -1,11 +1,16 @@
 /*
- * What every long-running role shares: settings, log, metrics, the HTTP server with liveness, readiness,
- * health and metrics on it, signals and drain. A role fills struct service_role and calls
- * service_main(); it sees only its own work.
+ * What every long-running role shares: settings, log, metrics, the HTTP server with liveness,
+ * readiness, health and metrics on it, signals and drain. A role fills struct service_role and
+ * calls service_main(); it sees only its own work.
  *
- * Order of life: settings -> log -> metrics -> role->start() (may fail: exit 1) -> HTTP starts -> ...
- * SIGTERM -> readiness 503 -> HTTP drains (no new connections) -> role->drain() -> HTTP stops ->
- * role->stop() -> exit 0. A second signal exits at once (status 130).
+ * Order of life: settings -> log -> metrics -> role->start() (may fail: exit 1) -> HTTP starts ->
+ * ... SIGTERM, SIGINT or SIGHUP -> readiness 503 -> HTTP drains (no new connections) ->
+ * role->drain() -> HTTP stops -> the last minute sample -> role->stop() -> exit 0. All of it within
+ * SHUTDOWN_TIMEOUT, at which what is left gets 503. A second signal exits at once (status 130).
+ * Wrong settings: status 2.
+ *
+ * A supervisor that asked for it (service/notify.h) is told once HTTP runs and all dependencies
+ * answer. Every service answers GET /health/liveness, /health/readiness, /health and /metrics.
  */
 #pragma once
 
@@ -19,21 +24,28 @@
 #include "service/metrics.h"
 #include "service/settings.h"
 
+struct service;
+typedef void (*service_minute_fn)(struct service *s, int64_t minute_usec);
+
 struct service {
-    const char *name; /* "gateway" */
+    const char *name;  /* "gateway" */
     char instance[96]; /* unique per process start: host-pid-starttime */
     struct settings settings;
     struct log log;
     struct metrics *metrics;
     struct http_server *http; /* exists when role->start() runs, not yet started */
     void *state;              /* the role's own */
+    const struct service_role *role;
+    int64_t started_usec;        /* wall clock */
+    _Atomic bool draining;       /* readiness answers 503 */
+    service_minute_fn on_minute; /* private */
 };
 
 /* A dependency that readiness and health name: "nats", "database". */
 struct service_dependency {
     const char *name;
-    /* Whether it answers; MUST be quick (a cached state kept fresh in the background) and thread-safe.
-     * *err: why not, for a person. */
+    /* Whether it answers; MUST be quick (a cached state kept fresh in the background) and
+     * thread-safe. *err: why not, for a person. */
     bool (*ok)(struct service *s, struct strbuf *err);
 };
 
@@ -44,22 +56,25 @@ struct service_role {
     const char *about;
     const struct service_dependency *dependencies;
     size_t dependency_count;
-    /* The role's routes, beside the shared ones. ctx of each route is replaced by the service. May be NULL
-     * (count 0). */
+    /* The role's routes, beside the shared ones. ctx of each route is replaced by the service. May
+     * be NULL (count 0). */
     const struct http_route *routes;
     size_t route_count;
-    /* Opens what it needs, starts its threads. A dependency that is away is not a failure. <0 with *err. */
+    /* Opens what it needs, starts its threads. A dependency that is away is not a failure. <0 with
+     * *err. */
     int (*start)(struct service *s, struct strbuf *err);
     /* Finishes what is in flight; blocks at most until the deadline (monotonic). May be NULL. */
     void (*drain)(struct service *s, uint64_t deadline_usec);
-    /* Joins threads, frees everything. Called also after a failed start. */
+    /* Joins threads, frees everything. Called also after a failed start. The loops and their hooks
+     * have stopped; s->http is still there. */
     void (*stop)(struct service *s);
 };
 
 /* The whole life of a role's process; returns the exit status. */
 int service_main(const struct service_role *role, int argc, char **argv);
 
-/* Minute samples for event_metrics: calls fn shortly after each full minute, on a thread of the service,
- * and once at the end, with the minute that ended. Set it in start(). */
-typedef void (*service_minute_fn)(struct service *s, int64_t minute_usec);
+/* Minute samples for event_metrics: calls fn shortly after each full minute, on a thread of the
+ * service, with the start of the minute that ended (wall clock); and once at the end, after HTTP
+ * has stopped and before role->stop(), with the start of the minute that is running. Set it in
+ * start(). */
 void service_on_minute(struct service *s, service_minute_fn fn);

@@ -141,9 +141,9 @@ static const struct settings_option *find_option(const struct flags *f, struct s
     for (size_t i = 0; i < settings_option_count; i++) {
         _cleanup_strbuf_ struct strbuf text;
 
+        strbuf_init(&text, 64);
         if (!(settings_options[i].roles & f->role))
             continue;
-        strbuf_init(&text, 64);
         settings_flag_name(&settings_options[i], &text);
         if (span_eq(strbuf_span(&text), name))
             return &settings_options[i];

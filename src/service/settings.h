@@ -1,11 +1,11 @@
 /*
- * Every setting of every role, in one struct and one sorted table (settings_table.c). The table also
- * prints --help, checks values and writes env.example and docs/settings.md. A wrong value is an error at
- * start that names the setting, never a silent default.
+ * Every setting of every role, in one struct and one sorted table (settings_table.c). The table
+ * also prints --help, checks values and writes env.example and docs/settings.md. A wrong value is
+ * an error at start that names the setting, never a silent default.
  *
- * A setting comes from, first wins: a flag (--log-level=debug or --log-level debug), the environment
- * (LOG_LEVEL), the file .env in the working directory (or --env-file), the default. A role takes the
- * settings that the table names it in; the fields of all others hold their defaults.
+ * A setting comes from, first wins: a flag (--log-level=debug or --log-level debug), the
+ * environment (LOG_LEVEL), the file .env in the working directory (or --env-file), the default. A
+ * role takes the settings that the table names it in; the fields of all others hold their defaults.
  */
 #pragma once
 
@@ -58,7 +58,7 @@ struct settings {
     uint64_t body_max_bytes;
     uint64_t event_max_bytes;
     uint64_t bulk_max_events;
-    int validation; /* 0 lenient, 1 strict: enum event_validation */
+    int validation;              /* 0 lenient, 1 strict: enum event_validation */
     uint64_t inflight_max_bytes; /* request bodies in memory at once */
     uint64_t ack_timeout_usec;
 
@@ -90,27 +90,28 @@ struct settings_flag {
     const char *name;     /* "--count"; the list ends with NULL */
     const char *argument; /* "N" in --help, or NULL for a switch */
     const char *help;
-    const char *value;    /* filled by settings_load(): the text given (a switch: ""), NULL = not given;
-                             borrowed from argv */
+    const char *value; /* filled by settings_load(): the text given (a switch: ""), NULL = not
+                          given; borrowed from argv */
 };
 
 struct settings_command {
-    const char *usage; /* "sluice publisher [flags]" */
-    const char *about; /* one or two sentences for --help */
+    const char *usage;           /* "sluice publisher [flags]" */
+    const char *about;           /* one or two sentences for --help */
     struct settings_flag *flags; /* NULL when it has none of its own */
     bool takes_arguments; /* words without dashes are allowed and left in *ret_argc, argv[] */
 };
 
-/* Fills *s for a role from defaults, .env, environment and flags; argv[0] is the subcommand. Words that
- * are no flags are moved to argv[1..*argc-1] when the command takes them, else they are an error. 0: go
- * on. 1: --help was asked for and printed to stdout. <0: *err says which setting is wrong, where it came
- * from and what it takes. Free with settings_release() in every case. Reads the environment: call it
- * before threads run. */
+/* Fills *s for a role from defaults, .env, environment and flags; argv[0] is the subcommand. Words
+ * that are no flags are moved to argv[1..*argc-1] when the command takes them, else they are an
+ * error. 0: go on. 1: --help was asked for and printed to stdout. <0: *err says which setting is
+ * wrong, where it came from and what it takes. Free with settings_release() in every case. Reads
+ * the environment: call it before threads run. */
 int settings_load(struct settings *s, enum role role, int *argc, char **argv,
                   const struct settings_command *command, struct strbuf *err) MUST_CHECK;
 void settings_release(struct settings *s);
 
-/* One log line (info, "settings") with the values in force of the role's settings, secrets masked. */
+/* One log line (info, "settings") with the values in force of the role's settings, secrets masked.
+ */
 void settings_log(const struct settings *s, enum role role, struct log *log);
 
 /* Writes the table: as an env file with comments, as a Markdown table. The error of *out. */

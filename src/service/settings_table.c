@@ -1,5 +1,5 @@
-/* Every setting there is. A new one is a field in struct settings and a row here, in the order of the
- * names; --help, env.example and docs/settings.md follow by themselves. */
+/* Every setting there is. A new one is a field in struct settings and a row here, in the order of
+ * the names; --help, env.example and docs/settings.md follow by themselves. */
 #include "service/settings_table.h"
 
 #define ROLES_ALL (~0U)

@@ -160,7 +160,7 @@ void settings_describe(const struct settings_option *opt, struct strbuf *out)
     add_number(out, opt, opt->max);
 }
 
-/* "nats://user:password@host" is shown as "nats://***@host". */
+/* The user and password of a URL, "user:password@", are masked. */
 static void show_url(const char *text, struct strbuf *out)
 {
     const char *scheme_end = strstr(text, "://");

@@ -1,0 +1,318 @@
+/* MHD's callbacks: a connection begins, a request line is there, headers are there, body bytes, all
+ * is there, the request is over, the connection ends. All on the loop's thread. */
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "service/http_private.h"
+
+static enum conn_list list_of(enum conn_phase phase)
+{
+    static const enum conn_list lists[] = {
+        [CONN_IDLE] = LIST_IDLE,           [CONN_RECEIVING] = LIST_ACTIVE,
+        [CONN_HANDLING] = LIST_ACTIVE,     [CONN_SENDING] = LIST_SENDING,
+        [CONN_LINGERING] = LIST_LINGERING, [CONN_CLOSING] = LIST_CLOSING,
+    };
+
+    return lists[phase];
+}
+
+static bool is_inflight(enum conn_phase phase)
+{
+    return phase == CONN_RECEIVING || phase == CONN_HANDLING || phase == CONN_SENDING;
+}
+
+void http_conn_set_phase(struct http_conn *conn, enum conn_phase phase)
+{
+    struct http_loop *loop = conn->loop;
+    enum conn_list from = list_of(conn->phase), to = list_of(phase);
+
+    stat_add(&loop->inflight, (uint64_t)is_inflight(phase) - (uint64_t)is_inflight(conn->phase));
+    conn->phase = phase;
+    if (from == to)
+        return;
+    TAILQ_REMOVE(&loop->lists[from], conn, link);
+    TAILQ_INSERT_TAIL(&loop->lists[to], conn, link);
+    conn->since_usec = clock_mono_usec();
+}
+
+void http_conn_shut(struct http_conn *conn)
+{
+    (void)shutdown(conn->fd, SHUT_RDWR);
+    http_conn_set_phase(conn, CONN_CLOSING);
+}
+
+static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
+                          enum MHD_ConnectionNotificationCode code)
+{
+    struct http_loop *loop = cls;
+    struct http_conn *conn = *context;
+
+    if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+        conn = calloc(1, sizeof(*conn));
+        if (!conn)
+            return; /* its first request is refused then */
+        conn->loop = loop;
+        conn->mhd = mhd;
+        conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+        conn->since_usec = clock_mono_usec();
+        TAILQ_INSERT_TAIL(&loop->lists[LIST_IDLE], conn, link);
+        stat_add(&loop->connections, 1);
+        *context = conn;
+    } else if (conn) {
+        TAILQ_REMOVE(&loop->lists[list_of(conn->phase)], conn, link);
+        stat_add(&loop->connections, (uint64_t)-1);
+        free(conn);
+        *context = NULL;
+    }
+}
+
+static struct http_conn *conn_of(struct MHD_Connection *mhd)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+
+    return info ? info->socket_context : NULL;
+}
+
+/* Keeps of the URI what MHD is about to lose: the raw query, and whether a NUL hides in the path.
+ */
+static bool keep_uri(struct exchange *ex, const char *uri)
+{
+    const char *query = strchr(uri, '?');
+    size_t path_len = query ? (size_t)(query - uri) : strlen(uri);
+
+    ex->bad_path = memmem(uri, path_len, "%00", 3) != NULL;
+    if (!query)
+        return true;
+    ex->query = arena_span(&ex->arena, span_str(query + 1));
+    return ex->query.ptr != NULL;
+}
+
+/* Its result is the context of the calls that follow. */
+static void *on_request_line(void *cls UNUSED, const char *uri, struct MHD_Connection *mhd)
+{
+    struct http_conn *conn = conn_of(mhd);
+    struct exchange *ex = conn ? exchange_get(conn->loop, conn) : NULL;
+
+    if (!ex)
+        return NULL;
+    if (!keep_uri(ex, uri ? uri : "")) {
+        exchange_put(conn->loop, ex);
+        return NULL;
+    }
+    conn->exchange = ex;
+    http_conn_set_phase(conn, CONN_RECEIVING);
+    return ex;
+}
+
+static bool path_matches(const struct http_route *route, const char *path)
+{
+    size_t n = strlen(route->path);
+
+    if (n >= 2 && strcmp(route->path + n - 2, "/*") == 0)
+        return strncmp(route->path, path, n - 1) == 0;
+    return strcmp(route->path, path) == 0;
+}
+
+static bool method_matches(const struct http_route *route, const char *method)
+{
+    return strcmp(route->method, method) == 0 ||
+           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
+}
+
+/* "GET, HEAD, POST" of the path's routes; empty when there is no such path. */
+static void list_methods(const struct http_server *s, const char *path, struct strbuf *out)
+{
+    for (size_t i = 0; i < s->options.route_count; i++) {
+        const struct http_route *route = &s->options.routes[i];
+
+        if (!path_matches(route, path))
+            continue;
+        (void)strbuf_addf(out, "%s%s%s", out->len ? ", " : "", route->method,
+                          strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
+    }
+}
+
+/* True when no route takes the request. */
+static bool find_route(struct exchange *ex, struct http_refusal *ret)
+{
+    const struct http_server *s = ex->conn->loop->server;
+    _cleanup_strbuf_ struct strbuf allow;
+
+    strbuf_init(&allow, 256);
+    for (size_t i = 0; i < s->options.route_count; i++) {
+        const struct http_route *route = &s->options.routes[i];
+
+        if (path_matches(route, ex->req.path) && method_matches(route, ex->req.method)) {
+            ex->route = route;
+            return false;
+        }
+    }
+    list_methods(s, ex->req.path, &allow);
+    *ret = (struct http_refusal){ .status = 404,
+                                  .code = "not_found",
+                                  .message = "there is nothing at this path" };
+    if (allow.len)
+        *ret = (struct http_refusal){
+            .status = 405,
+            .code = "method_not_allowed",
+            .message = "this path takes another method; see Allow",
+            .header = { "Allow", arena_strndup(&ex->arena, allow.ptr, allow.len) },
+        };
+    return true;
+}
+
+static bool is_over_limit(const struct exchange *ex, uint64_t length, struct http_refusal *ret)
+{
+    const struct http_server *s = ex->conn->loop->server;
+    uint64_t held = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed);
+
+    if (length > ex->route->body_max)
+        *ret = http_refusal_too_large;
+    else if (length && held + length > s->options.inflight_max_bytes)
+        *ret = http_refusal_busy;
+    else
+        return false;
+    return true;
+}
+
+/* MHD's first call: the headers are there, the body is not. */
+static enum MHD_Result see_headers(struct exchange *ex, const char *method, const char *path,
+                                   const char *version)
+{
+    struct http_framing framing;
+    struct http_refusal refusal;
+    bool refused;
+
+    ex->begun = true;
+    ex->req.method = method;
+    ex->req.path = path;
+    refused = http_framing_check(ex, version, &framing, &refusal);
+    if (!exchange_name(ex))
+        return MHD_NO;
+    if (refused || find_route(ex, &refusal) || is_over_limit(ex, framing.length, &refusal))
+        http_refuse_headers(ex, &framing, &refusal);
+    else
+        ex->expected = framing.length;
+    return MHD_YES;
+}
+
+static enum MHD_Result see_body(struct exchange *ex, const char *data, size_t *len)
+{
+    size_t n = *len;
+    int r;
+
+    *len = 0;
+    if (ex->replied || ex->refusal.status)
+        return MHD_YES; /* discarded */
+    r = http_body_add(ex, data, n, ex->expected);
+    if (r < 0)
+        http_refuse_body(ex, r == -E2BIG ? &http_refusal_too_large : &http_refusal_busy);
+    return MHD_YES;
+}
+
+static enum MHD_Result handle(struct exchange *ex)
+{
+    struct http_conn *conn = ex->conn;
+
+    if (ex->replied)
+        return MHD_NO; /* a lingering client has sent all, or the answer could not be queued */
+    if (ex->refusal.status) {
+        http_refuse_reply(ex);
+        return MHD_YES;
+    }
+    ex->req.body = span_of(ex->body_len ? ex->body : ex->empty, ex->body_len);
+    http_conn_set_phase(conn, CONN_HANDLING);
+    ex->route->handler(&ex->req, ex->route->ctx);
+    if (ex->replied)
+        return MHD_YES;
+    conn->suspended = true;
+    MHD_suspend_connection(conn->mhd);
+    return MHD_YES;
+}
+
+static enum MHD_Result on_access(void *cls UNUSED, struct MHD_Connection *mhd UNUSED,
+                                 const char *url, const char *method, const char *version,
+                                 const char *data, size_t *len, void **context)
+{
+    struct exchange *ex = *context;
+
+    if (!ex)
+        return MHD_NO;
+    if (!ex->begun && ex->replied)
+        return MHD_NO; /* given up while its headers came in */
+    if (!ex->begun)
+        return see_headers(ex, method, url, version);
+    if (*len)
+        return see_body(ex, data, len);
+    return handle(ex);
+}
+
+/* What MHD answered by itself: malformed lines, headers over the limit. */
+static void count_mhd_refusal(const struct exchange *ex)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(ex->conn->mhd, MHD_CONNECTION_INFO_HTTP_STATUS);
+
+    if (!info || info->http_status < 400)
+        return;
+    stat_add(&ex->conn->loop->answered, 1);
+    stat_add(&ex->conn->loop->refused, 1);
+    http_metrics_answer(ex->conn->loop->server, NULL, info->http_status, 0);
+}
+
+static void on_completed(void *cls, struct MHD_Connection *mhd UNUSED, void **context,
+                         enum MHD_RequestTerminationCode code UNUSED)
+{
+    struct http_loop *loop = cls;
+    struct exchange *ex = *context;
+
+    if (!ex)
+        return;
+    *context = NULL;
+    if (!ex->replied)
+        count_mhd_refusal(ex);
+    ex->conn->exchange = NULL;
+    http_conn_set_phase(ex->conn, CONN_IDLE);
+    exchange_put(loop, ex);
+}
+
+/* Malformed input makes MHD talk: a matter for those who look for it. */
+static void on_mhd_log(void *cls, const char *format, va_list ap)
+{
+    struct http_loop *loop = cls;
+    struct log *log = loop->server->options.log;
+    _cleanup_strbuf_ struct strbuf text;
+
+    strbuf_init(&text, 512);
+    if (!log_enabled(log, LOG_DEBUG))
+        return;
+    (void)strbuf_vaddf(&text, format, ap);
+    log_debug(log, "http.library", "the HTTP library says",
+              KV_SPAN("text", span_trim(strbuf_span(&text))));
+}
+
+int http_conn_start_daemon(struct http_loop *loop)
+{
+    const struct http_server_options *o = &loop->server->options;
+    size_t loops = loop->server->loop_count;
+    unsigned connections = (unsigned)((o->connections_max + loops - 1) / loops);
+    unsigned per_address = (unsigned)((o->connections_per_address_max + loops - 1) / loops);
+    unsigned idle_seconds = (unsigned)MAX(o->idle_timeout_usec / USEC_PER_SEC, (uint64_t)1);
+
+    loop->mhd = MHD_start_daemon(
+        MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | MHD_USE_TURBO | MHD_USE_ERROR_LOG, 0, NULL, NULL,
+        on_access, NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, loop, MHD_OPTION_LISTEN_SOCKET,
+        loop->server->listen_fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
+        MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)o->header_max_bytes,
+        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
+        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_request_line,
+        loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION,
+        on_connection, loop, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
+    return loop->mhd ? 0 : -EIO;
+}

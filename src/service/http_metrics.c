@@ -1,0 +1,119 @@
+/* The http_* families, the same in every service. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "service/http_private.h"
+
+static const unsigned codes[] = { 200, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
+
+struct http_metrics {
+    struct metric_counter *requests[ARRAY_SIZE(codes)], *other;
+    struct metric_histogram **durations; /* by route */
+    const struct http_route *routes;     /* as the index of durations */
+};
+
+static double read_connections(void *ctx)
+{
+    struct http_server_stats stats;
+
+    http_server_stats_of(ctx, &stats);
+    return (double)stats.connections;
+}
+
+static double read_inflight(void *ctx)
+{
+    struct http_server_stats stats;
+
+    http_server_stats_of(ctx, &stats);
+    return (double)stats.requests_inflight;
+}
+
+static double read_inflight_bytes(void *ctx)
+{
+    struct http_server_stats stats;
+
+    http_server_stats_of(ctx, &stats);
+    return (double)stats.inflight_bytes;
+}
+
+static double read_refused(void *ctx)
+{
+    struct http_server_stats stats;
+
+    http_server_stats_of(ctx, &stats);
+    return (double)stats.refused;
+}
+
+static void add_reads(struct http_server *s, struct metrics *m)
+{
+    metrics_gauge_fn(m, "http_connections_open", "Open HTTP connections.", NULL, read_connections,
+                     s);
+    metrics_gauge_fn(m, "http_requests_inflight",
+                     "HTTP requests begun and not yet answered to the last byte.", NULL,
+                     read_inflight, s);
+    metrics_gauge_fn(m, "http_inflight_bytes", "Memory held by HTTP request bodies.", NULL,
+                     read_inflight_bytes, s);
+    metrics_counter_fn(m, "http_requests_refused_total",
+                       "HTTP requests refused before any handler saw them.", NULL, read_refused, s);
+}
+
+static void add_durations(struct http_metrics *hm, const struct http_server_options *o)
+{
+    for (size_t i = 0; i < o->route_count; i++) {
+        char labels[256];
+
+        (void)snprintf(labels, sizeof(labels), "method=\"%s\",path=\"%s\"", o->routes[i].method,
+                       o->routes[i].path);
+        hm->durations[i] =
+            metrics_histogram(o->metrics, "http_request_duration_seconds",
+                              "Time from a request's first line to its answer, by route.", labels,
+                              metrics_latency_bounds, metrics_latency_bounds_count);
+    }
+}
+
+struct http_metrics *http_metrics_new(struct http_server *s)
+{
+    static const char help[] = "HTTP requests answered, by status code.";
+    struct metrics *m = s->options.metrics;
+    struct http_metrics *hm = calloc(1, sizeof(*hm));
+
+    if (!hm)
+        return NULL;
+    hm->routes = s->options.routes;
+    hm->durations = calloc(s->options.route_count + 1, sizeof(struct metric_histogram *));
+    if (!hm->durations)
+        return http_metrics_free(hm);
+    for (size_t i = 0; i < ARRAY_SIZE(codes); i++) {
+        char labels[32];
+
+        (void)snprintf(labels, sizeof(labels), "code=\"%u\"", codes[i]);
+        hm->requests[i] = metrics_counter(m, "http_requests_total", help, labels);
+    }
+    hm->other = metrics_counter(m, "http_requests_total", help, "code=\"other\"");
+    add_durations(hm, &s->options);
+    add_reads(s, m);
+    return hm;
+}
+
+struct http_metrics *http_metrics_free(struct http_metrics *hm)
+{
+    if (hm)
+        free(hm->durations);
+    free(hm);
+    return NULL;
+}
+
+void http_metrics_answer(const struct http_server *s, const struct http_route *route,
+                         unsigned status, uint64_t usec)
+{
+    struct http_metrics *hm = s->metrics;
+    size_t i = 0;
+
+    if (!hm)
+        return;
+    while (i < ARRAY_SIZE(codes) && codes[i] != status)
+        i++;
+    metric_add(i < ARRAY_SIZE(codes) ? hm->requests[i] : hm->other, 1);
+    if (route)
+        metric_observe(hm->durations[route - hm->routes], (double)usec / 1e6);
+}
