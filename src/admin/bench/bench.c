@@ -147,7 +147,7 @@ static int prepare(struct bench *b, struct strbuf *err)
 
 static void clean_up(struct bench *b)
 {
-    char *argv[] = { "rm", "-rf", b->dir, NULL };
+    const char *argv[] = { "rm", "-rf", b->dir, NULL };
     _cleanup_strbuf_ struct strbuf err;
 
     strbuf_init(&err, 4096);

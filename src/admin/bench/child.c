@@ -39,20 +39,21 @@ bool child_exists(const char *program)
 }
 
 /* The child's side of fork(). */
-static void exec_child(char *const argv[], int out_fd, int err_fd)
+static void exec_child(const char *const argv[], int out_fd, int err_fd)
 {
     char path[512];
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (dup2(out_fd, STDOUT_FILENO) < 0 || dup2(err_fd, STDERR_FILENO) < 0)
         _exit(126);
-    (void)execvp(argv[0], argv);
+    /* exec leaves the strings alone; its prototype is older than const. */
+    (void)execvp(argv[0], (char *const *)argv);
     (void)snprintf(path, sizeof(path), "/usr/sbin/%s", argv[0]);
-    (void)execv(path, argv);
+    (void)execv(path, (char *const *)argv);
     _exit(127);
 }
 
-int child_start(char *const argv[], pid_t *ret_pid)
+int child_start(const char *const argv[], pid_t *ret_pid)
 {
     _cleanup_close_ int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     pid_t pid;
@@ -128,7 +129,7 @@ static void gather(int out_fd, int err_fd, struct strbuf *out, struct strbuf *er
     }
 }
 
-int child_run(char *const argv[], struct strbuf *out, struct strbuf *err)
+int child_run(const char *const argv[], struct strbuf *out, struct strbuf *err)
 {
     int out_pipe[2], err_pipe[2], status;
     pid_t pid;

@@ -12,7 +12,7 @@
 bool child_exists(const char *program);
 
 /* Starts argv[0] with output to /dev/null; it dies with us. */
-int child_start(char *const argv[], pid_t *ret_pid) MUST_CHECK;
+int child_start(const char *const argv[], pid_t *ret_pid) MUST_CHECK;
 /* SIGTERM, and SIGKILL after 10 s; reaps it. */
 void child_stop(pid_t pid);
 
@@ -21,4 +21,4 @@ int child_wait_port(uint32_t port, struct strbuf *err) MUST_CHECK;
 
 /* Runs argv to its end and gathers standard output (*out may be NULL; capped by its cap). The exit
  * status, or <0. Standard error is gathered into *err. */
-int child_run(char *const argv[], struct strbuf *out, struct strbuf *err) MUST_CHECK;
+int child_run(const char *const argv[], struct strbuf *out, struct strbuf *err) MUST_CHECK;

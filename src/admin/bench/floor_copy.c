@@ -69,9 +69,8 @@ static int write_rows(struct bench *b, FILE *out)
 
 static int psql(struct bench *b, const struct stack *stack, const char *sql, struct strbuf *err)
 {
-    char *argv[] = { b->self,     "psql", "--data",          (char *)stack->data,
-                     "-q",        "-v",   "ON_ERROR_STOP=1", "-c",
-                     (char *)sql, NULL };
+    const char *argv[] = { b->self,           "psql", "--data", stack->data, "-q", "-v",
+                           "ON_ERROR_STOP=1", "-c",   sql,      NULL };
 
     return child_run(argv, NULL, err) == 0 ? 0 : -EIO;
 }

@@ -33,7 +33,7 @@ static int write_nginx_conf(struct bench *b, const char *path, uint32_t port)
 }
 
 /* Starts a server, lets wrk load it, stops it. */
-static int measure(struct bench *b, const char *name, char *const argv[], uint32_t port,
+static int measure(struct bench *b, const char *name, const char *const argv[], uint32_t port,
                    struct strbuf *err)
 {
     struct wrk_result result;
@@ -63,8 +63,8 @@ int bench_floor_http(struct bench *b, struct strbuf *err)
 {
     char conf[BENCH_TEXT_MAX + 16], bare[BENCH_TEXT_MAX + 16], port[16];
     uint32_t first = b->port_base + 90;
-    char *nginx[] = { "nginx", "-c", conf, NULL };
-    char *mhd[] = { bare, port, NULL };
+    const char *nginx[] = { "nginx", "-c", conf, NULL };
+    const char *mhd[] = { bare, port, NULL };
     int r;
 
     (void)snprintf(conf, sizeof(conf), "%s/nginx.conf", b->dir);

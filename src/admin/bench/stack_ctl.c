@@ -82,7 +82,7 @@ static int read_env(struct stack *s, struct strbuf *err)
 
 static int look_at(struct bench *b, struct stack *s, struct strbuf *err)
 {
-    char *argv[] = { b->self, "status", "--json", "--data", s->data, NULL };
+    const char *argv[] = { b->self, "status", "--json", "--data", s->data, NULL };
     _cleanup_strbuf_ struct strbuf out;
     int r;
 
@@ -98,7 +98,7 @@ int stack_start(struct bench *b, struct stack *s, const char *name, const char *
                 struct strbuf *err)
 {
     char port[16];
-    char *argv[16] = { b->self, "up", "--detach", "--data", s->data, "--port-base", port };
+    const char *argv[16] = { b->self, "up", "--detach", "--data", s->data, "--port-base", port };
     int n = 7, r;
 
     *s = (struct stack){ 0 };
@@ -106,7 +106,7 @@ int stack_start(struct bench *b, struct stack *s, const char *name, const char *
     (void)snprintf(port, sizeof(port), "%u", b->port_base);
     if (scale) {
         argv[n++] = "--scale";
-        argv[n++] = (char *)scale;
+        argv[n++] = scale;
     }
     bench_progress(b, 0, "starting a stack");
     r = child_run(argv, NULL, err);
@@ -120,8 +120,8 @@ int stack_start(struct bench *b, struct stack *s, const char *name, const char *
 
 void stack_stop(struct bench *b, struct stack *s)
 {
-    char *argv[] = { b->self, "down", "--data", s->data, NULL };
-    char *remove[] = { "rm", "-rf", s->data, NULL };
+    const char *argv[] = { b->self, "down", "--data", s->data, NULL };
+    const char *remove[] = { "rm", "-rf", s->data, NULL };
     _cleanup_strbuf_ struct strbuf err;
 
     strbuf_init(&err, 4096);

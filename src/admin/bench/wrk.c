@@ -43,8 +43,8 @@ int wrk_run(struct bench *b, uint32_t port, const char *path, uint64_t seconds,
             struct wrk_result *ret, struct strbuf *err)
 {
     char script[BENCH_TEXT_MAX + 16], event[BENCH_TEXT_MAX + 16], duration[24], url[64], run[16];
-    char *argv[] = { "wrk",    "-t", "2",    "-c",        "64", "-d",
-                     duration, "-s", script, "--latency", url,  NULL };
+    const char *argv[] = { "wrk",    "-t", "2",    "-c",        "64", "-d",
+                           duration, "-s", script, "--latency", url,  NULL };
     _cleanup_strbuf_ struct strbuf out;
     int r;
 
