@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/utf8.h"
+
 void json_out_init(struct json_out *j, struct strbuf *sb)
 {
     *j = (struct json_out){ .sb = sb };
@@ -120,27 +122,6 @@ void json_double(struct json_out *j, double value)
     json_raw(j, span_str(text));
 }
 
-/* Length of the valid UTF-8 sequence at p (RFC 3629), 0 if there is none. */
-static size_t utf8_length(const unsigned char *p, size_t left)
-{
-    size_t n = p[0] < 0x80   ? 1
-               : p[0] < 0xc2 ? 0
-               : p[0] < 0xe0 ? 2
-               : p[0] < 0xf0 ? 3
-               : p[0] < 0xf5 ? 4
-                             : 0;
-
-    if (n == 0 || n > left)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-        (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void quote_control(struct strbuf *sb, unsigned char c)
 {
     switch (c) {
@@ -166,12 +147,12 @@ static void quote_control(struct strbuf *sb, unsigned char c)
 
 void json_quote(struct strbuf *sb, struct span value)
 {
-    const unsigned char *p = (const unsigned char *)value.ptr;
+    const char *p = value.ptr ? value.ptr : "";
     size_t run = 0, i = 0;
 
     (void)strbuf_addc(sb, '"');
     while (i < value.len) {
-        size_t n = utf8_length(p + i, value.len - i);
+        size_t n = utf8_sequence(p + i, value.len - i);
 
         if (n > 1 || (n == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7f)) {
             i += n;

@@ -2,10 +2,10 @@
  * The batch format: what one JetStream message on events.<source>.<stage> holds. Newline-separated
  * JSON that a person can read with `nats sub`: one or more runs, each a context line
  *
- *   {"correlationId":"...","receivedAt":"2026-01-31T12:00:00.123Z","count":N}
+ *   {"correlationId":"...","receivedAt":"2026-01-31T12:00:00.123Z","count":     N}
  *
- * followed by N event lines, the original bytes of each event (the splitter has turned raw LF and CR
- * into spaces). The line feed after the last line is optional to a reader, always written.
+ * followed by N event lines, the original bytes of each event (the splitter has turned raw LF and
+ * CR into spaces). The line feed after the last line is optional to a reader, always written.
  *
  * Headers of the message (written by the gateway): Event-Count, Content-Type
  * application/x-ndjson, Nats-Msg-Id (digest of the event lines).
@@ -24,7 +24,7 @@
 #define BATCH_CORRELATION_MAX 128
 
 struct batch_run {
-    struct span correlation_id;
+    struct span correlation_id; /* in the payload, or in the reader when it had to be unescaped */
     int64_t received_usec;
     uint32_t count;
 };
@@ -49,27 +49,31 @@ void batch_writer_reset(struct batch_writer *w);
 /* Whether a run with an event of `bytes` would still fit into the message. */
 bool batch_writer_fits(const struct batch_writer *w, size_t event_bytes);
 
-/* Opens a run; an open one is closed first. The caller has made sure that it fits. */
-int batch_writer_run(struct batch_writer *w, struct span correlation_id, int64_t received_usec)
-    MUST_CHECK;
-/* Adds one event line to the open run. raw MUST hold no LF. */
+/* Opens a run; an open one is closed first. The caller has made sure that it fits. The correlation
+ * id is printable ASCII of at most BATCH_CORRELATION_MAX bytes. */
+int batch_writer_run(struct batch_writer *w, struct span correlation_id,
+                     int64_t received_usec) MUST_CHECK;
+/* Adds one event line to the open run. raw MUST hold no LF. -ENOBUFS when it does not fit. */
 int batch_writer_event(struct batch_writer *w, struct span raw) MUST_CHECK;
 
-/* Closes the open run and yields the payload (valid until reset) and the digest of its event lines. */
+/* Closes the open run and yields the payload (valid until reset) and the digest of its event lines.
+ */
 int batch_writer_finish(struct batch_writer *w, struct span *ret_payload,
                         char ret_digest[BATCH_DIGEST_BYTES]) MUST_CHECK;
 
-/* Reads one message. The payload is borrowed; spans point into it. */
+/* Reads one message. The payload is borrowed and event lines point into it. run.correlation_id is
+ * valid until the reader enters the next run: copy it to keep it. */
 struct batch_reader {
     const char *at;
     const char *end;
     struct batch_run run;
-    uint32_t left; /* event lines left in the run */
-    uint32_t index; /* of the next event in the message */
+    uint32_t left;                         /* event lines left in the run */
+    uint32_t index;                        /* of the next event in the message */
+    char unescaped[BATCH_CORRELATION_MAX]; /* private */
 };
 
 void batch_reader_init(struct batch_reader *r, struct span payload);
 
-/* 1: *ret_line is the next event and r->run the run it belongs to. 0: the end. -EBADMSG: the frame is
- * broken here (no context line, fewer lines than counted); what came before it is good. */
+/* 1: *ret_line is the next event and r->run the run it belongs to. 0: the end. -EBADMSG: the frame
+ * is broken here (no context line, fewer lines than counted); what came before it is good. */
 int batch_reader_next(struct batch_reader *r, struct span *ret_line) MUST_CHECK;

@@ -22,9 +22,9 @@ extern const char *const event_validation_names[VALIDATION_COUNT];
 
 /* Why an event was refused. The strings are constant or live in the decoder until its next call. */
 struct event_fault {
-    const char *reason;  /* stable word for metrics and dead letters: invalid_json, missing_field,
-                            wrong_type, out_of_range, unknown_value, too_large, duplicate_key ... */
-    const char *pointer; /* JSON pointer (RFC 6901) to the field, "" for the whole event */
+    const char *reason;   /* stable word for metrics and dead letters: invalid_json, missing_field,
+                             wrong_type, out_of_range, unknown_value, too_large, duplicate_key ... */
+    const char *pointer;  /* JSON pointer (RFC 6901) to the field, "" for the whole event */
     const char *expected; /* "expected a number" */
     struct span event_id; /* when readable, else ptr NULL */
     int source;           /* enum event_source when readable, else -1 */
@@ -38,8 +38,8 @@ struct event_decoder *event_decoder_new(enum event_validation validation, size_t
 struct event_decoder *event_decoder_free(struct event_decoder *d);
 DEFINE_CLEANUP(struct event_decoder *, event_decoder_free)
 
-/* Decodes one event. raw.ptr MUST have JSON_PADDING readable bytes behind it. now_usec: the clock that
- * "24 h ahead" counts from. Strings in *ret_event point into raw or the decoder and are valid until its
- * next call. -EBADMSG: refused, *ret_fault says why. -ENOMEM. */
+/* Decodes one event. raw.ptr MUST have JSON_PADDING readable bytes behind it. now_usec: the clock
+ * that "24 h ahead" counts from. Strings in *ret_event point into raw or the decoder and are valid
+ * until its next call. -EBADMSG: refused, *ret_fault says why. -ENOMEM. */
 int event_decode(struct event_decoder *d, struct span raw, int64_t now_usec,
                  struct event *ret_event, struct event_fault *ret_fault) MUST_CHECK;

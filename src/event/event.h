@@ -66,9 +66,9 @@ struct event_user {
     struct span name;    /* facebook name, tiktok username */
     struct span country; /* facebook: data.user.location */
     struct span city;
-    double age;          /* facebook; NAN for tiktok */
-    enum event_gender gender; /* facebook only */
-    int64_t followers;   /* tiktok; -1 for facebook */
+    double age;               /* facebook; NAN for tiktok */
+    enum event_gender gender; /* facebook; GENDER_COUNT for tiktok */
+    int64_t followers;        /* tiktok; -1 for facebook */
 };
 
 /* What the store uses of data.engagement. A span with ptr NULL was absent or null. */

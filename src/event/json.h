@@ -1,9 +1,8 @@
 /*
- * The C face of simdjson's DOM parser (src/event/json.cc is the only C++ in the tree). One document at
- * a time: values and strings are valid until the next json_parse() on the same parser.
+ * The C face of simdjson's DOM parser (src/event/json.cc is the only C++ in the tree). One document
+ * at a time: values and strings are valid until the next json_parse() on the same parser.
  *
- * A parser is owned by one thread at a time. All functions but json_parser_new() are free of
- * allocation once the parser has grown to the largest document seen.
+ * A parser is owned by one thread at a time. No function but json_parser_new() allocates.
  */
 #pragma once
 
@@ -29,8 +28,8 @@ struct json_value {
 enum json_kind {
     JSON_NULL,
     JSON_BOOL,
-    JSON_INT,    /* fits int64 */
-    JSON_UINT,   /* above INT64_MAX, fits uint64 */
+    JSON_INT,  /* fits int64 */
+    JSON_UINT, /* above INT64_MAX, fits uint64 */
     JSON_DOUBLE,
     JSON_STRING,
     JSON_ARRAY,
@@ -44,13 +43,14 @@ enum json_kind {
 struct json_parser *json_parser_new(size_t max_bytes, size_t max_depth);
 struct json_parser *json_parser_free(struct json_parser *p);
 
-/* Parses text completely (strict RFC 8259, UTF-8 checked). -EBADMSG for anything else, with a reason
- * for a person in *ret_error (constant string). text.ptr MUST have JSON_PADDING readable bytes behind
- * it. */
+/* Parses text completely (strict RFC 8259, UTF-8 checked). -EBADMSG for anything else, with a
+ * reason for a person in *ret_error (constant string). text.ptr MUST have JSON_PADDING readable
+ * bytes behind it. */
 int json_parse(struct json_parser *p, struct span text, struct json_value *ret_root,
                const char **ret_error) MUST_CHECK;
 
 enum json_kind json_kind_of(struct json_value v);
+bool json_bool_of(struct json_value v);
 struct span json_string_of(struct json_value v); /* of a JSON_STRING, unescaped; may hold NULs */
 int64_t json_int_of(struct json_value v);
 uint64_t json_uint_of(struct json_value v);
