@@ -1,0 +1,275 @@
+#include "gateway/streams.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "event/batch.h"
+
+#define CHECK_USEC UINT64_C(1000000)
+/* After a look that failed: soon, but no busy loop. */
+#define RETRY_USEC UINT64_C(250000)
+/* What a stream must take beside a request's own bytes: a message's headers, its neighbours'. */
+#define ROOM_SLACK_BYTES ((uint64_t)BATCH_BYTES_MAX)
+
+static void gate_set(struct streams *s, struct stream_gate *gate, enum failure failure,
+                     const char *error)
+{
+    int before = atomic_exchange(&gate->closed, (int)failure);
+
+    if (before == (int)failure)
+        return;
+    if (failure == FAILURE_NONE)
+        log_info(s->log, "stream.open", "the stream takes messages", KV_STR("stream", gate->name));
+    else
+        log_warn(s->log, "stream.closed", failure_texts[failure].message,
+                 KV_STR("stream", gate->name), KV_STR("code", failure_texts[failure].code),
+                 KV_STR("error", error), KV_STR("then", "answering 503 until it takes messages"));
+}
+
+/* Why readiness fails; "" = it does not. */
+static void set_why(struct streams *s, const char *why)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    (void)snprintf(s->why, sizeof(s->why), "%s", why);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+static void close_all(struct streams *s, const char *why)
+{
+    set_why(s, why);
+    for (int i = 0; i < STREAM_COUNT; i++)
+        gate_set(s, &s->gates[i], FAILURE_UNAVAILABLE, why);
+}
+
+static uint64_t reconnects_of(struct streams *s)
+{
+    struct bus_stats stats;
+
+    bus_stats_of(s->bus, &stats);
+    return stats.reconnects;
+}
+
+/* Creates the streams where that was not done on this connection yet. */
+static bool lay_out(struct streams *s)
+{
+    _cleanup_strbuf_ struct strbuf err;
+    uint64_t reconnects = reconnects_of(s), max_bytes;
+    int r;
+
+    if (s->laid_out && reconnects == s->reconnects)
+        return true;
+    strbuf_init(&err, sizeof(s->why));
+    r = bus_layout_ensure(s->bus, &s->layout, &max_bytes, &err);
+    if (r < 0) {
+        close_all(s, err.len ? err.ptr : "the streams could not be created");
+        log_warn(s->log, "streams.ensure", "the streams could not be created or updated",
+                 KV_BUF("error", &err), KV_STR("then", "trying again"));
+        return false;
+    }
+    log_info(s->log, "streams.ready", "the streams are there",
+             KV_UINT("streamMaxBytes", max_bytes));
+    s->laid_out = true;
+    s->reconnects = reconnects;
+    return true;
+}
+
+static uint64_t room_of(int id, const struct bus_stream_state *state)
+{
+    /* The stream of unreadable bodies discards its old ones; 0 = no limit. */
+    if (id == STREAM_UNREADABLE || state->max_bytes == 0)
+        return UINT64_MAX;
+    return state->max_bytes - MIN(state->bytes, state->max_bytes);
+}
+
+/* False when the server did not answer or the stream is gone. */
+static bool check_gate(struct streams *s, int id)
+{
+    struct stream_gate *gate = &s->gates[id];
+    uint64_t reports = atomic_load(&gate->reports), room;
+    struct bus_stream_state state;
+    _cleanup_strbuf_ struct strbuf err;
+    int r;
+
+    strbuf_init(&err, sizeof(s->why));
+    r = bus_stream_state_of(s->bus, gate->name, &state, &err);
+    if (r < 0) {
+        const char *why = err.len ? err.ptr : "the server does not answer";
+
+        if (r == -ENOENT)
+            s->laid_out = false;
+        set_why(s, why);
+        gate_set(s, gate, FAILURE_UNAVAILABLE, why);
+        return false;
+    }
+    room = room_of(id, &state);
+    atomic_store(&gate->room, room);
+    if (room < ROOM_SLACK_BYTES)
+        gate_set(s, gate, FAILURE_STREAM_FULL, "max_bytes reached");
+    else if (reports == atomic_load(&gate->reports))
+        gate_set(s, gate, FAILURE_NONE, "");
+    return true;
+}
+
+static bool check_all(struct streams *s)
+{
+    if (!bus_connected(s->bus)) {
+        close_all(s, "no connection to NATS");
+        return false;
+    }
+    if (!lay_out(s))
+        return false;
+    for (int i = 0; i < STREAM_COUNT; i++)
+        if (!check_gate(s, i))
+            return false;
+    set_why(s, "");
+    return true;
+}
+
+static void deadline_in(uint64_t usec, struct timespec *ret)
+{
+    uint64_t at = clock_mono_usec() + usec;
+
+    ret->tv_sec = (time_t)(at / USEC_PER_SEC);
+    ret->tv_nsec = (long)(at % USEC_PER_SEC) * 1000;
+}
+
+/* Sleeps; a kick ends it early, but never before RETRY_USEC: reports come by the thousand. False:
+ * stop. */
+static bool sleep_until_next(struct streams *s, bool good)
+{
+    struct timespec at;
+    bool stopping;
+
+    (void)pthread_mutex_lock(&s->lock);
+    deadline_in(RETRY_USEC, &at);
+    while (!s->stopping && pthread_cond_timedwait(&s->wake, &s->lock, &at) == 0)
+        ;
+    deadline_in(CHECK_USEC - RETRY_USEC, &at);
+    while (good && !s->stopping && !s->kicked &&
+           pthread_cond_timedwait(&s->wake, &s->lock, &at) == 0)
+        ;
+    s->kicked = false;
+    stopping = s->stopping;
+    (void)pthread_mutex_unlock(&s->lock);
+    return !stopping;
+}
+
+static void *streams_thread(void *arg)
+{
+    struct streams *s = arg;
+    bool good;
+
+    do
+        good = check_all(s);
+    while (sleep_until_next(s, good));
+    return NULL;
+}
+
+static void init_gates(struct streams *s)
+{
+    for (int i = 0; i < SOURCE_COUNT; i++) {
+        s->sources[i] = event_source_names[i];
+        bus_layout_stream_name(s->sources[i], s->gates[i].name);
+    }
+    (void)snprintf(s->gates[STREAM_DLQ].name, BUS_STREAM_NAME_MAX, "%s", BUS_DLQ_STREAM);
+    (void)snprintf(s->gates[STREAM_UNREADABLE].name, BUS_STREAM_NAME_MAX, "%s",
+                   BUS_UNREADABLE_STREAM);
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        atomic_init(&s->gates[i].closed, FAILURE_UNAVAILABLE);
+        atomic_init(&s->gates[i].room, 0);
+        atomic_init(&s->gates[i].reports, 0);
+    }
+}
+
+int streams_start(struct streams *s, const struct settings *settings, struct log *log,
+                  struct strbuf *err)
+{
+    struct bus_options options = { .url = settings->nats_url,
+                                   .name = "sluice gateway streams",
+                                   .log = log,
+                                   .connect_timeout_usec = 2 * USEC_PER_SEC };
+    pthread_condattr_t attr;
+    int r;
+
+    s->log = log;
+    s->layout = (struct bus_layout){ .sources = s->sources,
+                                     .stream_max_bytes = settings->stream_max_bytes,
+                                     .dlq_max_bytes = settings->dlq_max_bytes,
+                                     .duplicate_window_usec = settings->duplicate_window_usec,
+                                     .replicas = settings->stream_replicas };
+    init_gates(s);
+    (void)snprintf(s->why, sizeof(s->why), "not checked yet");
+    r = bus_open(&options, &s->bus, err);
+    if (r < 0)
+        return r;
+    (void)pthread_mutex_init(&s->lock, NULL);
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&s->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    r = pthread_create(&s->thread, NULL, streams_thread, s);
+    if (r != 0) {
+        strbuf_setf(err, "no thread for the stream checks: %s", strerror(r));
+        return -r;
+    }
+    s->started = true;
+    return 0;
+}
+
+void streams_stop(struct streams *s)
+{
+    if (s->started) {
+        (void)pthread_mutex_lock(&s->lock);
+        s->stopping = true;
+        (void)pthread_cond_signal(&s->wake);
+        (void)pthread_mutex_unlock(&s->lock);
+        (void)pthread_join(s->thread, NULL);
+        s->started = false;
+    }
+    s->bus = bus_close(s->bus);
+}
+
+enum failure streams_check(const struct streams *s, unsigned mask, uint64_t bytes)
+{
+    enum failure worst = FAILURE_NONE;
+
+    for (int i = 0; i < STREAM_COUNT; i++) {
+        const struct stream_gate *gate = &s->gates[i];
+        enum failure closed;
+
+        if (!(mask & STREAM_BIT(i)))
+            continue;
+        closed = (enum failure)atomic_load_explicit(&gate->closed, memory_order_relaxed);
+        if (closed == FAILURE_NONE &&
+            atomic_load_explicit(&gate->room, memory_order_relaxed) < bytes)
+            closed = FAILURE_STREAM_FULL;
+        worst = MAX(worst, closed);
+    }
+    return worst;
+}
+
+void streams_report(struct streams *s, int stream, enum failure failure, const char *error)
+{
+    struct stream_gate *gate = &s->gates[stream];
+
+    atomic_fetch_add(&gate->reports, 1);
+    gate_set(s, gate, failure, error);
+    (void)pthread_mutex_lock(&s->lock);
+    s->kicked = true;
+    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
+bool streams_ready(struct streams *s, struct strbuf *err)
+{
+    bool ready;
+
+    (void)pthread_mutex_lock(&s->lock);
+    ready = s->why[0] == '\0';
+    if (!ready)
+        strbuf_setf(err, "%s", s->why);
+    (void)pthread_mutex_unlock(&s->lock);
+    return ready;
+}
