@@ -114,8 +114,11 @@ static int build_routes(struct life *life)
         life->routes[n++] = role->routes[i];
     for (size_t i = 0; i < HEALTH_ROUTE_COUNT; i++)
         life->routes[n++] = health_routes[i];
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         life->routes[i].ctx = &life->service;
+        life->routes[i].body_max =
+            MIN(life->routes[i].body_max, life->service.settings.body_max_bytes);
+    }
     life->route_count = n;
     return 0;
 }

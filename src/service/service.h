@@ -56,8 +56,8 @@ struct service_role {
     const char *about;
     const struct service_dependency *dependencies;
     size_t dependency_count;
-    /* The role's routes, beside the shared ones. ctx of each route is replaced by the service. May
-     * be NULL (count 0). */
+    /* The role's routes, beside the shared ones. ctx of each route is replaced by the service; a
+     * body_max above BODY_MAX_BYTES counts as that. May be NULL (count 0). */
     const struct http_route *routes;
     size_t route_count;
     /* Opens what it needs, starts its threads. A dependency that is away is not a failure. <0 with
