@@ -23,7 +23,7 @@ static void add_param(struct pg_params *p, uint32_t type, const char *value, siz
 
 void pg_param_text(struct pg_params *p, const char *value)
 {
-    add_param(p, PG_TEXT, value, 0, /* format= */ 0);
+    add_param(p, /* type= */ 0, value, 0, /* format= */ 0);
 }
 
 void pg_param_binary(struct pg_params *p, uint32_t type, struct span bytes)

@@ -69,7 +69,8 @@ struct pg_params {
     int formats[PG_PARAMS_MAX];
 };
 
-void pg_param_text(struct pg_params *p, const char *value); /* NULL = SQL null */
+/* NULL = SQL null. The type follows from the statement: cast it there. */
+void pg_param_text(struct pg_params *p, const char *value);
 /* type: OID of the value; bytes in the type's binary send format. */
 void pg_param_binary(struct pg_params *p, uint32_t type, struct span bytes);
 

@@ -90,6 +90,15 @@ static int fail_of_connection(struct db *db, struct strbuf *err)
     return class_of_connection_text(text);
 }
 
+/* After FATAL the server closes the connection, which libpq learns only when it reads on. */
+static bool ends_connection(const struct db *db, const PGresult *res)
+{
+    const char *severity = res ? PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+
+    return PQstatus(db->conn) != CONNECTION_OK ||
+           (severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0));
+}
+
 int pg_fail(struct db *db, const PGresult *res, struct strbuf *err)
 {
     const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
@@ -99,7 +108,7 @@ int pg_fail(struct db *db, const PGresult *res, struct strbuf *err)
 
     db->failure.sqlstate[0] = '\0';
     db->failure.constrained = constraint != NULL;
-    db->failure.lost = PQstatus(db->conn) != CONNECTION_OK;
+    db->failure.lost = ends_connection(db, res);
     if (!state)
         return fail_of_connection(db, err);
     (void)snprintf(db->failure.sqlstate, sizeof(db->failure.sqlstate), "%s", state);

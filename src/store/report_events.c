@@ -10,11 +10,11 @@ static const char sql[] =
     " AND ($4::text IS NULL OR funnel_stage = $4) AND ($5::text IS NULL OR event_type = $5)"
     " GROUP BY source, funnel_stage, event_type)"
     " SELECT grouping(source, funnel_stage, event_type) AS of,"
-    " coalesce(source, funnel_stage, event_type) AS name, sum(n)::bigint,"
+    " coalesce(source, funnel_stage, event_type) COLLATE \"C\" AS name, sum(n)::bigint,"
     " " REPORT_USEC("min(earliest)") ", " REPORT_USEC(
         "max(latest)") " FROM counts"
                        " GROUP BY GROUPING SETS ((source), (funnel_stage), (event_type), ())"
-                       " ORDER BY of, name COLLATE \"C\"";
+                       " ORDER BY of, name";
 
 enum column { OF, NAME, COUNT, EARLIEST, LATEST };
 

@@ -13,12 +13,12 @@ static const char sql[] =
     " AND ($4::text IS NULL OR coalesce(campaign_id, 'unknown') = $4)"
     " GROUP BY source, coalesce(campaign_id, 'unknown'), currency)"
     " SELECT grouping(source, campaign, currency) AS of,"
-    " coalesce(source, campaign, currency) AS name, sum(amount),"
+    " coalesce(source, campaign, currency) COLLATE \"C\" AS name, sum(amount),"
     " sum(amount) FILTER (WHERE currency = $5::text), sum(n)::bigint,"
     " " REPORT_USEC("min(earliest)") ", " REPORT_USEC(
         "max(latest)") " FROM sums"
                        " GROUP BY GROUPING SETS ((source), (campaign), (currency), ())"
-                       " ORDER BY of, name COLLATE \"C\"";
+                       " ORDER BY of, name";
 
 enum column { OF, NAME, AMOUNT, OWN_AMOUNT, COUNT, EARLIEST, LATEST };
 

@@ -93,7 +93,9 @@ static inline void test_key(unsigned id, enum event_source source, struct event_
     memcpy(ret->bytes, words, sizeof(words));
 }
 
-static const char *const test_countries[] = { "Ukraine", "Poland", "Österreich", "España", "日本" };
+static const char *const test_countries[] = { "Ukraine", "Poland", "Österreich", "España",
+                                              "日本",    "Chad",   "Fiji",       "Iran",
+                                              "Iraq",    "Mali",   "Oman",       "Peru" };
 static const char *const test_cities[] = { "Kyiv", "Warsaw", "Linz", "O'Hara \"x\"" };
 
 static inline void fill_user(struct arena *a, const struct test_event *t, struct event *ev)
@@ -196,13 +198,13 @@ static inline struct store_event *add_plain(struct test_batch *b, unsigned id)
     return add_event(b, &(struct test_event){ .id = id, .user = id % 7, .cents = -1, .usec = id });
 }
 
-static inline struct test_event random_event(unsigned *seed, unsigned ids, unsigned users)
+/* What an event is depends on its id only: the same id again is a true duplicate. */
+static inline struct test_event event_of_id(unsigned id, unsigned users)
 {
     static const char *const campaigns[] = { NULL, "", "spring", "autumn", "unknown", "a\"b" };
     static const char *const currencies[] = { NULL, "USD", "EUR" };
-    struct test_event t = { .id = (unsigned)rand_r(seed) % ids };
-    /* What an event is depends on its id only: the same id again is a true duplicate. */
-    unsigned own = t.id * 2654435761u + 1;
+    unsigned own = id * 2654435761u + 1;
+    struct test_event t = { .id = id };
 
     t.source = (enum event_source)(rand_r(&own) % SOURCE_COUNT);
     t.user = (unsigned)rand_r(&own) % users;
@@ -210,10 +212,15 @@ static inline struct test_event random_event(unsigned *seed, unsigned ids, unsig
     t.attributes = (unsigned)rand_r(&own);
     t.country = rand_r(&own) % 3 == 0;
     t.type = (enum event_type)(rand_r(&own) % TYPE_COUNT);
-    t.cents = rand_r(&own) % 4 ? -1 : rand_r(&own) % 2 ? rand_r(&own) : 99999999999999999;
+    t.cents = rand_r(&own) % 4 ? -1 : rand_r(&own) % 2 ? rand_r(&own) : 9999999999999999;
     t.currency = currencies[rand_r(&own) % 3];
     t.campaign = campaigns[rand_r(&own) % 6];
     return t;
+}
+
+static inline struct test_event random_event(unsigned *seed, unsigned ids, unsigned users)
+{
+    return event_of_id((unsigned)rand_r(seed) % ids, users);
 }
 
 /* Each answers the number of rows that differ from a recount of processed_events. */
