@@ -10,6 +10,7 @@
 #include <string.h>
 
 static struct MHD_Response *empty;
+static char nothing[1];
 
 static enum MHD_Result handle(void *ctx, struct MHD_Connection *connection, const char *url,
                               const char *method, const char *version, const char *data,
@@ -48,7 +49,7 @@ int main(int argc, char **argv)
     (void)sigaddset(&stop, SIGTERM);
     (void)sigaddset(&stop, SIGINT);
     (void)sigprocmask(SIG_BLOCK, &stop, NULL);
-    empty = MHD_create_response_from_buffer(0, "", MHD_RESPMEM_PERSISTENT);
+    empty = MHD_create_response_from_buffer(0, nothing, MHD_RESPMEM_PERSISTENT);
     daemon = MHD_start_daemon(MHD_USE_EPOLL_INTERNAL_THREAD | MHD_USE_TURBO, (uint16_t)port, NULL,
                               NULL, handle, NULL, MHD_OPTION_THREAD_POOL_SIZE, 2u, MHD_OPTION_END);
     if (!daemon) {
