@@ -1,0 +1,188 @@
+/* Which queries a report takes, what they mean, and what the others are told. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "reporter/filter.h"
+
+#define NOON (INT64_C(1769860800) * USEC_PER_SEC) /* 2026-01-31T12:00:00Z */
+
+struct parameter {
+    const char *name, *value;
+};
+
+struct refusal {
+    enum report_kind kind;
+    struct parameter query[4];
+    const char *says;
+};
+
+static const struct refusal refusals[] = {
+    { REPORT_EVENTS, { { "from", "yesterday" } }, "from: takes a date-time" },
+    { REPORT_EVENTS, { { "from", "2026-01-31" } }, "from: takes a date-time" },
+    { REPORT_EVENTS, { { "from", "2026-01-31T12:00:00" } }, "from: takes a date-time" },
+    { REPORT_EVENTS, { { "from", "2026-02-30T12:00:00Z" } }, "from: takes a date-time" },
+    { REPORT_EVENTS, { { "from", "2026-01-31T12:00:00  01:00" } }, "from: takes a date-time" },
+    { REPORT_EVENTS, { { "to", "Z" } }, "to: takes a date-time" },
+    { REPORT_EVENTS, { { "to", "1769860800" } }, "to: takes a date-time" },
+    { REPORT_EVENTS, { { "to", "" } }, "to: is empty" },
+    { REPORT_EVENTS, { { "source", "" } }, "source: is empty" },
+    { REPORT_EVENTS, { { "source", "Facebook" } }, "source: takes facebook or tiktok" },
+    { REPORT_EVENTS,
+      { { "source", "facebook" }, { "source", "facebook" } },
+      "source: given twice" },
+    { REPORT_EVENTS, { { "funnelStage", "middle" } }, "funnelStage: takes top or bottom" },
+    { REPORT_EVENTS, { { "eventType", "ad.viewed" } }, "eventType: takes an event type" },
+    { REPORT_EVENTS, { { "eventtype", "ad.view" } }, "unknown parameter \"eventtype\"" },
+    { REPORT_EVENTS, { { "x\n\"", "1" } }, "unknown parameter \"x\\n\\\"\"" },
+    { REPORT_EVENTS,
+      { { "campaignId", "c" } },
+      "/reports/events takes from, to, source, funnelStage, "
+      "eventType" },
+    { REPORT_EVENTS,
+      { { "from", "2026-01-31T12:00:01Z" }, { "to", "2026-01-31T12:00:00Z" } },
+      "from: is later than to" },
+    { REPORT_REVENUE,
+      { { "eventType", "ad.view" } },
+      "/reports/revenue takes from, to, source, "
+      "campaignId, currency" },
+    { REPORT_REVENUE, { { "campaignId", "" } }, "campaignId: is empty" },
+    { REPORT_REVENUE, { { "campaignId", "\xff" } }, "campaignId: takes a campaign's id" },
+    { REPORT_REVENUE, { { "currency", "US" } }, "currency: takes an ISO 4217 code" },
+    { REPORT_REVENUE, { { "currency", "US1" } }, "currency: takes an ISO 4217 code" },
+    { REPORT_REVENUE, { { "currency", "EURO" } }, "currency: takes an ISO 4217 code" },
+    { REPORT_DEMOGRAPHICS,
+      { { "funnelStage", "top" } },
+      "/reports/demographics takes from, to, source" },
+    { REPORT_DEMOGRAPHICS, { { "interval", "day" } }, "unknown parameter \"interval\"" },
+};
+
+struct parsing {
+    struct filter_parser parser;
+    struct report_filter filter;
+    struct strbuf err;
+};
+
+static int parse(struct parsing *p, enum report_kind kind, const struct parameter *query)
+{
+    int r = 0;
+
+    strbuf_init(&p->err, 1024);
+    filter_parser_init(&p->parser, kind, "USD", &p->filter, &p->err);
+    for (; r == 0 && query->name; query++)
+        r = filter_parser_take(&p->parser, span_str(query->name), span_str(query->value));
+    return r == 0 ? filter_parser_finish(&p->parser) : r;
+}
+
+static void bad_queries_are_named(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(refusals); i++) {
+        struct parsing p;
+
+        assert_int_equal(parse(&p, refusals[i].kind, refusals[i].query), -EINVAL);
+        if (!strstr(p.err.ptr, refusals[i].says))
+            fail_msg("\"%s\" does not say \"%s\"", p.err.ptr, refusals[i].says);
+        strbuf_release(&p.err);
+    }
+}
+
+static void times_are_exact(void **state)
+{
+    static const struct {
+        const char *text;
+        int64_t usec;
+    } cases[] = {
+        { "2026-01-31T12:00:00Z", NOON },
+        { "2026-01-31T12:00:00.000001Z", NOON + 1 },
+        { "2026-01-31T14:00:00+02:00", NOON },
+        { "2026-01-31T14:00:00 02:00", NOON }, /* a + that a query turned into a space */
+        { "2026-01-31 14:00:00 02:00", NOON },
+        { "2026-01-31T07:30:00-04:30", NOON },
+        { "2026-01-31T17:45:00.5 05:45", NOON + 500000 },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct parameter query[] = { { "from", cases[i].text },
+                                           { "to", cases[i].text },
+                                           { NULL, NULL } };
+        struct parsing p;
+
+        assert_int_equal(parse(&p, REPORT_DEMOGRAPHICS, query), 0);
+        assert_true(p.filter.has_from && p.filter.has_to);
+        assert_true(p.filter.from_usec == cases[i].usec);
+        assert_true(p.filter.to_usec == cases[i].usec);
+        strbuf_release(&p.err);
+    }
+}
+
+static void words_become_values(void **state)
+{
+    static const struct parameter events[] = { { "source", "tiktok" },
+                                               { "funnelStage", "bottom" },
+                                               { "eventType", "purchase" },
+                                               { NULL, NULL } };
+    static const struct parameter revenue[] = { { "campaignId", "été & co" },
+                                                { "currency", "eur" },
+                                                { NULL, NULL } };
+    static const struct parameter nothing[] = { { NULL, NULL } };
+    struct parsing p;
+
+    (void)state;
+    assert_int_equal(parse(&p, REPORT_EVENTS, events), 0);
+    assert_int_equal(p.filter.source, SOURCE_TIKTOK);
+    assert_int_equal(p.filter.stage, STAGE_BOTTOM);
+    assert_int_equal(p.filter.type, TYPE_PURCHASE);
+    assert_int_equal(parse(&p, REPORT_REVENUE, revenue), 0);
+    assert_true(span_eq(p.filter.campaign_id, SPAN("été & co")));
+    assert_string_equal(p.filter.currency, "EUR");
+    assert_int_equal(parse(&p, REPORT_REVENUE, nothing), 0);
+    assert_false(p.filter.has_from || p.filter.has_to);
+    assert_int_equal(p.filter.source, -1);
+    assert_int_equal(p.filter.stage, -1);
+    assert_int_equal(p.filter.type, -1);
+    assert_null(p.filter.campaign_id.ptr);
+    assert_string_equal(p.filter.currency, "");
+    assert_string_equal(p.filter.default_currency, "USD");
+}
+
+static void long_and_odd_campaigns(void **state)
+{
+    char longest[EVENT_TEXT_MAX + 2];
+    struct parsing p;
+
+    (void)state;
+    memset(longest, 'c', sizeof(longest));
+    strbuf_init(&p.err, 256);
+    filter_parser_init(&p.parser, REPORT_REVENUE, "USD", &p.filter, &p.err);
+    assert_int_equal(filter_parser_take(&p.parser, SPAN("campaignId"), SPAN("a\0b")), -EINVAL);
+    filter_parser_init(&p.parser, REPORT_REVENUE, "USD", &p.filter, &p.err);
+    assert_int_equal(
+        filter_parser_take(&p.parser, SPAN("campaignId"), span_of(longest, EVENT_TEXT_MAX + 1)),
+        -EINVAL);
+    filter_parser_init(&p.parser, REPORT_REVENUE, "USD", &p.filter, &p.err);
+    assert_int_equal(
+        filter_parser_take(&p.parser, SPAN("campaignId"), span_of(longest, EVENT_TEXT_MAX)), 0);
+    assert_int_equal(p.filter.campaign_id.len, EVENT_TEXT_MAX);
+    strbuf_release(&p.err);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(bad_queries_are_named),
+        cmocka_unit_test(times_are_exact),
+        cmocka_unit_test(words_become_values),
+        cmocka_unit_test(long_and_odd_campaigns),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
