@@ -9,6 +9,8 @@
 #include <time.h>
 
 #include "base/clock.h"
+#include "base/number.h"
+#include "base/span.h"
 #include "bus/connection.h"
 
 #define SERVERS_MAX 16
@@ -125,7 +127,28 @@ static void on_error(UNUSED natsConnection *nc, UNUSED natsSubscription *sub, na
                  KV_STR("error", natsStatus_GetText(s)), KV_STR("then", "continuing"));
 }
 
-/* Splits the comma-separated list; libnats trims each. */
+/* nats://[user:password@]host[:port], or without the scheme. libnats takes any port and any scheme
+ * and would then try in vain for ever. */
+static bool url_ok(const char *url)
+{
+    const char *scheme = strstr(url, "://");
+    const char *host = scheme ? scheme + 3 : url;
+    const char *at = strrchr(host, '@');
+    const char *colon;
+    uint32_t port;
+
+    if (scheme && !span_eq(span_of(url, (size_t)(scheme - url)), SPAN("nats")))
+        return false;
+    host = at ? at + 1 : host;
+    colon = strrchr(host, ':');
+    if (*host == '[' && colon && strchr(colon, ']')) /* a colon of an IPv6 address */
+        colon = NULL;
+    if (!*host || colon == host)
+        return false;
+    return !colon || (parse_u32(span_str(colon + 1), &port) == 0 && port >= 1 && port <= 65535);
+}
+
+/* Splits the comma-separated list. */
 static natsStatus set_servers(natsOptions *o, const char *urls)
 {
     _cleanup_free_ char *copy = strndup(urls, URL_MAX);
@@ -136,12 +159,12 @@ static natsStatus set_servers(natsOptions *o, const char *urls)
     if (!copy)
         return NATS_NO_MEMORY;
     while ((url = strsep(&rest, ",")) != NULL) {
-        if (count == SERVERS_MAX)
+        url += strspn(url, " ");
+        if (count == SERVERS_MAX || !url_ok(url))
             return NATS_INVALID_ARG;
-        if (*url)
-            servers[count++] = url;
+        servers[count++] = url;
     }
-    return count ? natsOptions_SetServers(o, servers, count) : NATS_INVALID_ARG;
+    return natsOptions_SetServers(o, servers, count);
 }
 
 /* Every value here was chosen against a fault; see the head of bus.h. */
@@ -254,7 +277,10 @@ int bus_open(const struct bus_options *options, struct bus **ret_bus, struct str
     if (s == NATS_OK) {
         note_first_connect(bus);
     } else if (s != NATS_NOT_YET_CONNECTED) {
-        strbuf_setf(err, "cannot use the NATS URL: %s", natsStatus_GetText(s));
+        strbuf_setf(err,
+                    "cannot use the NATS URL (%s): it is nats://[user:password@]host[:port], or "
+                    "several with commas between them",
+                    natsStatus_GetText(s));
         return s == NATS_NO_MEMORY ? -ENOMEM : -EINVAL;
     }
     s = natsConnection_JetStream(&bus->js, bus->nc, NULL);

@@ -110,6 +110,18 @@ UNUSED static void nats_server_signal(struct nats_server *s, int sig)
         (void)kill(s->pid, sig);
 }
 
+/* Stopped when it returns: a signal alone leaves its threads a moment to answer. */
+UNUSED static void nats_server_pause(struct nats_server *s)
+{
+    nats_server_signal(s, SIGSTOP);
+    (void)waitpid(s->pid, NULL, WUNTRACED);
+}
+
+UNUSED static void nats_server_resume(struct nats_server *s)
+{
+    nats_server_signal(s, SIGCONT);
+}
+
 UNUSED static void nats_server_kill(struct nats_server *s)
 {
     nats_server_signal(s, SIGKILL);

@@ -292,11 +292,11 @@ static void test_server_paused(void **state)
     make_consumer(f, "PAUSED", 30 * USEC_PER_SEC);
     p = make(f, "PAUSED", 10, 1 << 20);
     expect_nothing(p);
-    nats_server_signal(&f->server, SIGSTOP);
+    nats_server_pause(&f->server);
     begin = clock_mono_usec();
     while (clock_mono_usec() < begin + 2 * USEC_PER_SEC)
         assert_int_equal(bus_puller_next(p, 100 * USEC_PER_MSEC, &d), 0);
-    nats_server_signal(&f->server, SIGCONT);
+    nats_server_resume(&f->server);
     publish_numbers(f, "paused.a", 0, 30);
     expect_numbers(f, p, 0, 30);
     bus_puller_free(p);
