@@ -2,7 +2,12 @@
  * What libmicrohttpd 0.9.75 accepts, also with MHD_OPTION_STRICT_FOR_CLIENT=1, and an intermediary
  * in front of us may read in another way (request smuggling, RFC 9112, 6.3 and 11.2): more than one
  * Content-Length, Content-Length beside Transfer-Encoding, other transfer codings, `Content-Length
- * : 5`, folded lines.
+ * : 5`, folded lines, NULs, lines that end in a bare LF, and a line that begins with a colon, which
+ * ends the headers there.
+ *
+ * The last four leave no trace in what MHD hands out but one: it cuts the lines in place, so that
+ * in a well-formed header each name stands two bytes behind the value before it. (Not seen is a
+ * line of nothing but a colon and a bare LF; nothing forwards that.)
  */
 #include <string.h>
 
@@ -13,7 +18,8 @@ struct scan {
     struct exchange *ex;
     struct http_framing framing;
     unsigned lengths, encodings, hosts;
-    const char *wrong; /* the first thing that is, for a person */
+    const char *next_line; /* where the next header must begin */
+    const char *wrong;     /* the first thing that is, for a person */
 };
 
 /* tchar of RFC 9110, 5.6.2 */
@@ -31,19 +37,15 @@ static bool is_token(const char *s, size_t len)
     return len > 0;
 }
 
-/* MHD cuts a header line in place: between name and value stand only the NUL that was the colon,
- * and blanks. It joins a folded line by copying the name elsewhere, in front of the folded text,
- * which then belongs to the name: so that a fold may make a Content-Length out of nothing. */
-static bool is_folded(const char *name, size_t name_len, const char *value)
+/* Only the NUL that was the colon, and blanks, stand between the name and its value. */
+static bool is_line(const struct scan *scan, const char *name, size_t name_len, const char *value)
 {
-    uintptr_t end = (uintptr_t)name + name_len, at = (uintptr_t)value;
-
-    if (at <= end || name[name_len] != '\0')
-        return true;
+    if (name != scan->next_line || value <= name + name_len)
+        return false;
     for (const char *p = name + name_len + 1; p < value; p++)
         if (*p != ' ' && *p != '\t')
-            return true;
-    return false;
+            return false;
+    return true;
 }
 
 static bool same(const char *name, size_t len, struct span expected)
@@ -81,7 +83,7 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind UNUSED, con
     struct scan *scan = cls;
     struct span text = span_of(value, value_len);
 
-    if (!is_token(name, name_len) || (value && is_folded(name, name_len, value)))
+    if (!is_token(name, name_len) || !is_line(scan, name, name_len, value))
         scan->wrong = "a header line is malformed";
     else if (same(name, name_len, SPAN("Content-Length")))
         see_length(scan, text);
@@ -93,7 +95,17 @@ static enum MHD_Result see_header(void *cls, enum MHD_ValueKind kind UNUSED, con
         scan->framing.expects_continue = span_eq_nocase(text, SPAN("100-continue"));
     else if (same(name, name_len, SPAN("X-Correlation-Id")) && is_correlation_id(text))
         scan->ex->req.correlation_id = text;
+    scan->next_line = value + value_len + 2;
     return scan->wrong ? MHD_NO : MHD_YES;
+}
+
+/* Whether the empty line stands right behind the last header. */
+static bool ends_there(const struct scan *scan)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(scan->ex->conn->mhd, MHD_CONNECTION_INFO_REQUEST_HEADER_SIZE);
+
+    return info && scan->next_line + 2 == scan->ex->req.method + info->header_size;
 }
 
 static const char *judge(const struct scan *scan, const char *version)
@@ -102,6 +114,8 @@ static const char *judge(const struct scan *scan, const char *version)
 
     if (scan->wrong)
         return scan->wrong;
+    if (!ends_there(scan))
+        return "a header line is malformed";
     if (scan->lengths > 1 || scan->encodings > 1)
         return "the length of the body is given twice";
     if (scan->lengths && scan->encodings)
@@ -116,7 +130,7 @@ static const char *judge(const struct scan *scan, const char *version)
 bool http_framing_check(struct exchange *ex, const char *version, struct http_framing *ret_framing,
                         struct http_refusal *ret_refusal)
 {
-    struct scan scan = { .ex = ex };
+    struct scan scan = { .ex = ex, .next_line = version + strlen(version) + 2 };
     const char *wrong;
 
     (void)MHD_get_connection_values_n(ex->conn->mhd, MHD_HEADER_KIND, see_header, &scan);

@@ -134,7 +134,7 @@ static UNUSED void fixture_open(struct fixture *f, struct http_route *routes, si
             { "POST", "/take", take, NULL, NULL, 1 << 20 },                                        \
             { "GET", "/query", query, NULL, NULL, 0 },                                             \
             { "GET", "/wait", wait_for_post, forget, NULL, 0 },                                    \
-            { "GET", "/fail", refuse, NULL, NULL, 0 }, { "GET", "/files/*", echo, NULL, NULL, 0 },   \
+            { "GET", "/fail", refuse, NULL, NULL, 0 }, { "GET", "/files/*", echo, NULL, NULL, 0 }, \
     }
 
 static UNUSED int setup(void **state)
