@@ -49,7 +49,7 @@ static void on_minute(struct service *s, int64_t minute_usec)
 {
     struct reporter *r = s->state;
 
-    samples_take(r->samples, minute_usec);
+    reporter_samples_take(r->samples, minute_usec);
 }
 
 static int reporter_start(struct service *s, struct strbuf *err)
@@ -64,7 +64,7 @@ static int reporter_start(struct service *s, struct strbuf *err)
     s->state = r;
     r->service = s;
     reporter_metrics_register(r);
-    r->samples = samples_new(s);
+    r->samples = reporter_samples_new(s);
     if (!r->samples) {
         strbuf_setf(err, "out of memory");
         return -ENOMEM;
@@ -85,7 +85,7 @@ static void reporter_stop(struct service *s)
         return;
     r->pool = pool_free(r->pool);
     r->monitor = monitor_free(r->monitor);
-    r->samples = samples_free(r->samples);
+    r->samples = reporter_samples_free(r->samples);
     free(r);
     s->state = NULL;
 }

@@ -81,7 +81,7 @@ static void store(struct samples *s)
         forget(s);
 }
 
-struct samples *samples_new(struct service *service)
+struct samples *reporter_samples_new(struct service *service)
 {
     const struct db_options db = {
         .url = service->settings.database_url,
@@ -97,11 +97,11 @@ struct samples *samples_new(struct service *service)
     arena_init(&s->names, ARENA_BLOCK_BYTES, ARENA_MAX_BYTES);
     s->db = db_new(&db);
     if (!s->db)
-        return samples_free(s);
+        return reporter_samples_free(s);
     return s;
 }
 
-struct samples *samples_free(struct samples *s)
+struct samples *reporter_samples_free(struct samples *s)
 {
     if (!s)
         return NULL;
@@ -112,7 +112,7 @@ struct samples *samples_free(struct samples *s)
     return NULL;
 }
 
-void samples_take(struct samples *s, int64_t minute_usec)
+void reporter_samples_take(struct samples *s, int64_t minute_usec)
 {
     s->minute_usec = minute_usec;
     metrics_each(s->service->metrics, take_series, s);

@@ -12,9 +12,9 @@
 struct samples;
 
 /* NULL when out of memory. */
-struct samples *samples_new(struct service *s);
-struct samples *samples_free(struct samples *s);
-DEFINE_CLEANUP(struct samples *, samples_free)
+struct samples *reporter_samples_new(struct service *s);
+struct samples *reporter_samples_free(struct samples *s);
+DEFINE_CLEANUP(struct samples *, reporter_samples_free)
 
 /* On the service's minute thread. */
-void samples_take(struct samples *s, int64_t minute_usec);
+void reporter_samples_take(struct samples *s, int64_t minute_usec);
