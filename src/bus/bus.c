@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -127,6 +128,13 @@ static void on_error(UNUSED natsConnection *nc, UNUSED natsSubscription *sub, na
                  KV_STR("error", natsStatus_GetText(s)), KV_STR("then", "continuing"));
 }
 
+static bool port_ok(struct span text)
+{
+    uint32_t port;
+
+    return parse_u32(text, &port) == 0 && port >= 1 && port <= 65535;
+}
+
 /* nats://[user:password@]host[:port], or without the scheme. libnats takes any port and any scheme
  * and would then try in vain for ever. */
 static bool url_ok(const char *url)
@@ -135,7 +143,6 @@ static bool url_ok(const char *url)
     const char *host = scheme ? scheme + 3 : url;
     const char *at = strrchr(host, '@');
     const char *colon;
-    uint32_t port;
 
     if (scheme && !span_eq(span_of(url, (size_t)(scheme - url)), SPAN("nats")))
         return false;
@@ -145,19 +152,18 @@ static bool url_ok(const char *url)
         colon = NULL;
     if (!*host || colon == host)
         return false;
-    return !colon || (parse_u32(span_str(colon + 1), &port) == 0 && port >= 1 && port <= 65535);
+    return !colon || port_ok(span_of(colon + 1, strcspn(colon + 1, "/")));
 }
 
 /* Splits the comma-separated list. */
 static natsStatus set_servers(natsOptions *o, const char *urls)
 {
-    _cleanup_free_ char *copy = strndup(urls, URL_MAX);
     const char *servers[SERVERS_MAX];
+    char copy[URL_MAX], *rest = copy, *url;
     int count = 0;
-    char *rest = copy, *url;
 
-    if (!copy)
-        return NATS_NO_MEMORY;
+    if (snprintf(copy, sizeof(copy), "%s", urls) >= URL_MAX)
+        return NATS_INVALID_ARG;
     while ((url = strsep(&rest, ",")) != NULL) {
         url += strspn(url, " ");
         if (count == SERVERS_MAX || !url_ok(url))

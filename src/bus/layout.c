@@ -25,20 +25,16 @@ void bus_layout_stream_name(const char *source, char ret[BUS_STREAM_NAME_MAX])
         ret[i] = (char)toupper((unsigned char)ret[i]);
 }
 
-/* The limit of a stream whose size nobody has set. What is in use stays as it is; an empty one may
- * shrink to the wish. */
+/* The limit of a stream whose size nobody has set: what is in use stays as it is. */
 static int choose_bytes(struct bus *bus, const char *name, uint64_t wish, uint64_t *ret_bytes,
                         struct strbuf *err)
 {
-    struct bus_stream_state state;
+    struct bus_stream_state state = { 0 };
     int r = bus_stream_state_of(bus, name, &state, err);
 
     if (r < 0 && r != -ENOENT)
         return r;
-    if (r == -ENOENT || state.max_bytes == 0)
-        *ret_bytes = wish;
-    else
-        *ret_bytes = state.messages ? state.max_bytes : MIN(state.max_bytes, wish);
+    *ret_bytes = state.messages && state.max_bytes ? state.max_bytes : wish;
     return 0;
 }
 

@@ -111,6 +111,9 @@ static void test_layout(void **state)
     layout.stream_max_bytes = 1 << 20;
     assert_int_equal(bus_layout_ensure(f->bus, &layout, &again, &f->err), 0);
     assert_int_equal(again, 1 << 20);
+    layout.stream_max_bytes = 0; /* automatic again: what is in use stays as it is */
+    assert_int_equal(bus_layout_ensure(f->bus, &layout, &again, &f->err), 0);
+    assert_int_equal(again, 1 << 20);
     assert_int_equal(state_of(f, "TIKTOK_EVENTS").messages, 1);
 }
 
@@ -149,7 +152,7 @@ static void test_late_server(void **state)
 
     assert_true(nats_server_setup(&late, NULL));
     nats_server_kill(&late);
-    (void)snprintf(urls, sizeof(urls), "nats://127.0.0.1:1,%s", late.url);
+    (void)snprintf(urls, sizeof(urls), "nats://127.0.0.1:1/, %s/", late.url);
     options.url = urls;
     assert_int_equal(bus_open(&options, &bus, &f->err), 0);
     assert_false(bus_connected(bus));
