@@ -111,6 +111,12 @@ static void on_closed(UNUSED natsConnection *nc, void *closure)
     struct bus *bus = closure;
 
     set_connected(bus, false);
+    if (bus->log && !atomic_load(&bus->closing))
+        log_error(
+            bus->log, "nats.closed",
+            "the NATS library has given the connection up: it does so when the server refuses "
+            "the credentials twice",
+            KV_STR("then", "check NATS_URL and restart this service"));
     (void)pthread_mutex_lock(&bus->lock);
     bus->closed = true;
     (void)pthread_cond_broadcast(&bus->changed);
@@ -302,6 +308,7 @@ int bus_open(const struct bus_options *options, struct bus **ret_bus, struct str
  */
 static void close_connection(struct bus *bus)
 {
+    atomic_store(&bus->closing, true);
     if (bus_connected(bus))
         (void)natsConnection_FlushTimeout(bus->nc, CLOSE_FLUSH_MSEC);
     natsConnection_Close(bus->nc);
@@ -335,7 +342,7 @@ bool bus_wait_connected(struct bus *bus, uint64_t timeout_usec)
     if (bus_connected(bus))
         return true;
     (void)pthread_mutex_lock(&bus->lock);
-    while (r == 0 && !bus_connected(bus) && !bus->closed)
+    while (r == 0 && !bus_connected(bus))
         r = pthread_cond_timedwait(&bus->changed, &bus->lock, &until);
     (void)pthread_mutex_unlock(&bus->lock);
     return bus_connected(bus);

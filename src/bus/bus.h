@@ -58,6 +58,7 @@ struct bus_stats {
     uint64_t in_msgs, out_msgs, in_bytes, out_bytes;
     uint64_t errors; /* asynchronous errors the library reported */
 };
+/* May wait up to 2 s when the server has stopped: not for a thread that serves requests. */
 void bus_stats_of(struct bus *bus, struct bus_stats *ret);
 
 /* ---- streams ---- */

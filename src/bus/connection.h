@@ -23,6 +23,7 @@ struct bus {
     pthread_cond_t changed; /* CLOCK_MONOTONIC */
     bool told;              /* a callback has set the state */
     bool closed;            /* the library's last callback came */
+    atomic_bool closing;    /* we close it */
     atomic_bool connected;
     atomic_uint epoch; /* counts connections made: requests of an older one are lost */
     _Atomic uint64_t errors;

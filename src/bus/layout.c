@@ -25,7 +25,8 @@ void bus_layout_stream_name(const char *source, char ret[BUS_STREAM_NAME_MAX])
         ret[i] = (char)toupper((unsigned char)ret[i]);
 }
 
-/* The limit of a stream whose size nobody has set: what is in use stays as it is. */
+/* The limit of a stream whose size nobody has set. One that is there never grows, so that processes
+ * that start together agree; one in use never shrinks. */
 static int choose_bytes(struct bus *bus, const char *name, uint64_t wish, uint64_t *ret_bytes,
                         struct strbuf *err)
 {
@@ -34,7 +35,10 @@ static int choose_bytes(struct bus *bus, const char *name, uint64_t wish, uint64
 
     if (r < 0 && r != -ENOENT)
         return r;
-    *ret_bytes = state.messages && state.max_bytes ? state.max_bytes : wish;
+    if (state.max_bytes == 0)
+        *ret_bytes = wish;
+    else
+        *ret_bytes = state.messages ? state.max_bytes : MIN(state.max_bytes, wish);
     return 0;
 }
 

@@ -216,6 +216,8 @@ int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec, struct bus_deli
             continue;
         }
         top_up(p);
+        if (p->stopped && p->owed == 0)
+            return 0;
         r = take_one(p, next_wait(p, now, until), ret_delivery);
         if (r != 0)
             return r;
@@ -240,7 +242,7 @@ static int subscribe(struct bus_puller *p)
      * ack_wait. */
     if (s == NATS_OK)
         s = natsSubscription_SetPendingLimits(
-            p->sub, (int)MIN(p->options.batch * 4 + 1024, INT32_MAX), bytes);
+            p->sub, (int)MIN((uint64_t)p->options.batch * 4 + 1024, (uint64_t)INT32_MAX), bytes);
     return bus_errno(s);
 }
 

@@ -76,7 +76,8 @@ DEFINE_CLEANUP(struct bus_puller *, bus_puller_free)
 int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec,
                     struct bus_delivery **ret_delivery) MUST_CHECK;
 
-/* Stops asking for more; what was delivered can still be taken with bus_puller_next(). */
+/* Stops asking for more. What was asked for still comes within expires_usec and can be taken with
+ * bus_puller_next(), which returns 0 at once when nothing more can come. */
 void bus_puller_stop(struct bus_puller *p);
 
 enum bus_ack { BUS_ACK, BUS_NAK, BUS_WORKING, BUS_TERM };

@@ -129,6 +129,49 @@ static void test_limits(void **state)
     bus_publisher_free(p);
 }
 
+/* What was acked is there after kill -9, and every token comes back exactly once. */
+static void test_killed_under_load(void **state)
+{
+    enum { COUNT = 50000 };
+    struct fixture *f = *state;
+    struct bus_publisher *p = make(f, 500, 1 << 20, USEC_PER_SEC);
+    _cleanup_free_ unsigned char *seen = calloc(1, COUNT);
+    struct bus_stream_state stream;
+    struct bus_result r;
+    size_t sent = 0, stored = 0, taken = 0;
+
+    fixture_stream(f, "LOADED", "loaded.>", 64 << 20);
+    for (int kill = 0; kill < 4; kill++) {
+        uint64_t until = clock_mono_usec() + 200 * USEC_PER_MSEC;
+        struct bus_message m = fixture_message("loaded.a", "0123456789");
+
+        while (clock_mono_usec() < until) {
+            while (sent < COUNT && bus_publish(p, &m, &seen[sent]) == 0)
+                sent++;
+            (void)fixture_poll(bus_publisher_fd(p), 10);
+            while (bus_publisher_next(p, &r)) {
+                assert_int_equal((*(unsigned char *)r.token)++, 0);
+                stored += r.outcome == BUS_STORED;
+                taken++;
+            }
+        }
+        nats_server_kill(&f->server);
+        assert_true(nats_server_start(&f->server));
+        fixture_wait_connected(f);
+    }
+    for (; taken < sent; taken++) {
+        assert_true(fixture_outcome(p, 5000, &r));
+        assert_int_equal((*(unsigned char *)r.token)++, 0);
+        stored += r.outcome == BUS_STORED;
+    }
+    assert_false(bus_publisher_next(p, &r));
+    assert_true(stored > 0);
+    fixture_stream(f, "LOADED", "loaded.>", 64 << 20); /* waits until JetStream is up */
+    assert_int_equal(bus_stream_state_of(f->bus, "LOADED", &stream, &f->err), 0);
+    assert_true(stream.messages >= stored);
+    bus_publisher_free(p);
+}
+
 /* 6 s of a stopped server, with more bytes than the sockets take: the owner is never held up, every
  * message has its outcome, and all goes on afterwards. */
 static void test_server_stopped(void **state)
@@ -276,6 +319,7 @@ int main(void)
         cmocka_unit_test(test_sync),
         cmocka_unit_test(test_freed_in_flight),
         cmocka_unit_test(test_server_killed),
+        cmocka_unit_test(test_killed_under_load),
         cmocka_unit_test(test_server_stopped),
     };
 

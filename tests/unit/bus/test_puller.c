@@ -187,7 +187,9 @@ static void test_redelivery(void **state)
 static void test_stop(void **state)
 {
     struct fixture *f = *state;
+    struct bus_delivery *d = NULL;
     struct bus_puller *p;
+    uint64_t begin;
 
     fixture_stream(f, "STOP", "stop.>", 1 << 20);
     make_consumer(f, "STOP", 30 * USEC_PER_SEC);
@@ -196,7 +198,9 @@ static void test_stop(void **state)
     expect_numbers(f, p, 0, 1);
     bus_puller_stop(p);
     expect_numbers(f, p, 1, 10); /* what was asked for still comes */
-    expect_nothing(p);
+    begin = clock_mono_usec();
+    assert_int_equal(bus_puller_next(p, 10 * USEC_PER_SEC, &d), 0); /* and nothing else */
+    assert_true(clock_mono_usec() - begin < 5 * USEC_PER_SEC);
     bus_puller_free(p);
 }
 
