@@ -30,6 +30,7 @@ struct life {
     size_t route_count;
     struct minute_clock *minutes;
     sem_t end_asked;
+    bool role_begun; /* its start() was called, so that its stop() must be */
 };
 
 static void ending_signals(sigset_t *set)
@@ -171,6 +172,7 @@ static int start(struct life *life, struct strbuf *err)
     r = open_http(life, err);
     if (r < 0)
         return r;
+    life->role_begun = true;
     r = s->role->start(s, err);
     if (r < 0)
         return r;
@@ -256,13 +258,16 @@ static int run(struct life *life)
     raise_fd_limit();
     open_metrics(s);
     r = start(life, &err);
-    if (r < 0)
+    if (r < 0) {
         log_error(&s->log, "service.start", "the service cannot start", KV_BUF("error", &err));
-    else
+        if (s->http)
+            (void)!http_server_stop(s->http, /* deadline_usec= */ 0);
+    } else {
         wait_for_end(life);
-    if (s->http)
         drain(life);
-    s->role->stop(s);
+    }
+    if (life->role_begun)
+        s->role->stop(s);
     if (r == 0)
         log_info(&s->log, "service.stop", "the service has stopped");
     return r < 0 ? 1 : 0;

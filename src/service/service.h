@@ -65,8 +65,8 @@ struct service_role {
     int (*start)(struct service *s, struct strbuf *err);
     /* Finishes what is in flight; blocks at most until the deadline (monotonic). May be NULL. */
     void (*drain)(struct service *s, uint64_t deadline_usec);
-    /* Joins threads, frees everything. Called also after a failed start. The loops and their hooks
-     * have stopped; s->http is still there. */
+    /* Joins threads, frees everything. Called also after a start() that failed. The loops and their
+     * hooks have stopped; s->http is still there. */
     void (*stop)(struct service *s);
 };
 
