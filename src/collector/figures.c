@@ -10,9 +10,9 @@
 /* Every reason a dead letter of a collector can have, "other" last: those of event/decode.h and
  * ours. */
 static const char *const reasons[] = {
-    "invalid_json", "missing_field",    "wrong_type",       "out_of_range",  "unknown_value",
-    "too_large",    "too_deep",         "duplicate_key",    "invalid_value", "wrong_source",
-    "broken_frame", "database_refused", "killed_collector", "other",
+    "invalid_json",     "missing_field",    "duplicate_key", "wrong_type",   "bad_format",
+    "out_of_range",     "unknown_value",    "too_large",     "wrong_source", "broken_frame",
+    "database_refused", "killed_collector", "other",
 };
 _Static_assert(ARRAY_SIZE(reasons) <= FIGURES_REASONS_MAX, "room for every reason");
 

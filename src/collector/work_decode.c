@@ -251,7 +251,7 @@ static int read_lines(struct reading *rd)
             return r;
         rd->lines++;
     }
-    return settle(rd, r < 0);
+    return r == -ENOMEM ? r : settle(rd, r < 0);
 }
 
 static int read_message(struct reading *rd)
