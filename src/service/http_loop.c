@@ -135,6 +135,7 @@ void *http_loop_main(void *arg)
     struct http_loop *loop = arg;
     char name[16];
 
+    loop->self = pthread_self();
     (void)snprintf(name, sizeof(name), "http-%u", (unsigned)loop->index % 1000);
     (void)pthread_setname_np(pthread_self(), name);
     while (!loop->stopping || has_unsent(loop))

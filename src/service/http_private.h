@@ -76,7 +76,8 @@ struct http_loop {
     size_t index;
     struct MHD_Daemon *mhd;
     int epoll_fd, event_fd;
-    pthread_t thread;
+    pthread_t thread; /* for the join; self is the same, set by the thread */
+    pthread_t self;
     struct http_conns lists[LIST_COUNT];
     struct exchange *free_exchanges;
     size_t free_count;

@@ -1,4 +1,5 @@
 /* Answers through MHD. */
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -40,6 +41,9 @@ static void send_response(struct exchange *ex, unsigned status, const char *cont
     uint64_t usec = clock_mono_usec() - ex->req.started_usec;
     enum MHD_Result queued = MHD_NO;
 
+    /* From another thread, or twice, it would work most of the time: better to fail in the first
+     * test. */
+    assert(pthread_equal(pthread_self(), conn->loop->self) && !ex->replied);
     if (response) {
         add_headers(ex, response, content_type, headers, count);
         queued = MHD_queue_response(conn->mhd, status, response);
