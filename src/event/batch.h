@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "base/arena.h"
 #include "base/macros.h"
 #include "base/span.h"
 #include "base/strbuf.h"
@@ -24,7 +25,7 @@
 #define BATCH_CORRELATION_MAX 128
 
 struct batch_run {
-    struct span correlation_id; /* in the payload, or in the reader when it had to be unescaped */
+    struct span correlation_id;
     int64_t received_usec;
     uint32_t count;
 };
@@ -61,18 +62,18 @@ int batch_writer_event(struct batch_writer *w, struct span raw) MUST_CHECK;
 int batch_writer_finish(struct batch_writer *w, struct span *ret_payload,
                         char ret_digest[BATCH_DIGEST_BYTES]) MUST_CHECK;
 
-/* Reads one message. The payload is borrowed and event lines point into it. run.correlation_id is
- * valid until the reader enters the next run: copy it to keep it. */
+/* Reads one message. Payload and arena are borrowed; spans point into the payload, a correlation id
+ * that had to be unescaped into the arena. */
 struct batch_reader {
     const char *at;
     const char *end;
+    struct arena *arena;
     struct batch_run run;
-    uint32_t left;                         /* event lines left in the run */
-    uint32_t index;                        /* of the next event in the message */
-    char unescaped[BATCH_CORRELATION_MAX]; /* private */
+    uint32_t left;  /* event lines left in the run */
+    uint32_t index; /* of the next event in the message */
 };
 
-void batch_reader_init(struct batch_reader *r, struct span payload);
+void batch_reader_init(struct batch_reader *r, struct span payload, struct arena *arena);
 
 /* 1: *ret_line is the next event and r->run the run it belongs to. 0: the end. -EBADMSG: the frame
  * is broken here (no context line, fewer lines than counted); what came before it is good. */

@@ -7,9 +7,13 @@
 #include "base/number.h"
 #include "event/batch.h"
 
-void batch_reader_init(struct batch_reader *r, struct span payload)
+void batch_reader_init(struct batch_reader *r, struct span payload, struct arena *arena)
 {
-    *r = (struct batch_reader){ .at = payload.ptr, .end = payload.ptr + payload.len };
+    *r = (struct batch_reader){
+        .at = payload.ptr,
+        .end = payload.len ? payload.ptr + payload.len : payload.ptr,
+        .arena = arena,
+    };
 }
 
 /* The bytes up to the next LF, which is passed over. */
@@ -30,36 +34,83 @@ static bool take_text(struct span *line, struct span text)
     return true;
 }
 
-/* A correlation id is printable ASCII, of which JSON escapes two characters, each by a backslash.
- * The opening quote is taken already; the closing one is taken here. */
-static bool take_correlation(struct span *line, char buf[BATCH_CORRELATION_MAX],
-                             struct span *ret_text)
+/* The length of the escaped text before the closing quote; -EBADMSG when it has none. */
+static int escaped_length(struct span line, size_t *ret_len, bool *ret_escapes)
 {
-    size_t n = 0, i = 0;
+    size_t i = 0;
 
-    for (; i < line->len && line->ptr[i] != '"' && n < BATCH_CORRELATION_MAX; i++) {
-        bool escaped = line->ptr[i] == '\\';
+    *ret_escapes = false;
+    while (i < line.len && line.ptr[i] != '"') {
+        bool escape = line.ptr[i] == '\\';
 
-        i += escaped;
-        if (i >= line->len || (escaped && line->ptr[i] != '"' && line->ptr[i] != '\\'))
-            return false;
-        buf[n++] = line->ptr[i];
+        *ret_escapes |= escape;
+        i += escape ? 2 : 1;
     }
-    if (i >= line->len || line->ptr[i] != '"')
-        return false;
-    *ret_text = n == i ? span_of(line->ptr, n) : span_of(buf, n);
-    *line = span_of(line->ptr + i + 1, line->len - i - 1);
-    return true;
+    if (i >= line.len)
+        return -EBADMSG;
+    *ret_len = i;
+    return 0;
+}
+
+/* A correlation id is printable ASCII, of which JSON escapes two characters, each by a backslash.
+ */
+static int unescape(struct batch_reader *r, struct span escaped, struct span *ret_text)
+{
+    char *text;
+    size_t n = 0;
+
+    if (escaped.len > 2 * BATCH_CORRELATION_MAX)
+        return -EBADMSG;
+    text = arena_alloc(r->arena, escaped.len);
+    if (!text)
+        return -ENOMEM;
+    for (size_t i = 0; i < escaped.len; i++) {
+        if (escaped.ptr[i] == '\\') {
+            i++;
+            if (escaped.ptr[i] != '"' && escaped.ptr[i] != '\\')
+                return -EBADMSG;
+        }
+        text[n++] = escaped.ptr[i];
+    }
+    *ret_text = span_of(text, n);
+    return 0;
+}
+
+/* The opening quote is taken already; the closing one is taken here. */
+static int take_correlation(struct batch_reader *r, struct span *line, struct span *ret_text)
+{
+    struct span text;
+    bool escapes;
+    size_t len;
+    int res = escaped_length(*line, &len, &escapes);
+
+    if (res < 0)
+        return res;
+    text = span_of(line->ptr, len);
+    *line = span_of(line->ptr + len + 1, line->len - len - 1);
+    if (escapes) {
+        res = unescape(r, text, &text);
+        if (res < 0)
+            return res;
+    }
+    if (text.len > BATCH_CORRELATION_MAX)
+        return -EBADMSG;
+    *ret_text = text;
+    return 0;
 }
 
 static int read_context(struct batch_reader *r)
 {
     struct span line = take_line(r), when;
     struct batch_run run;
+    int res;
 
-    if (!take_text(&line, SPAN("{\"correlationId\":\"")) ||
-        !take_correlation(&line, r->unescaped, &run.correlation_id) ||
-        !take_text(&line, SPAN(",\"receivedAt\":\"")) || !span_split(&line, '"', &when) ||
+    if (!take_text(&line, SPAN("{\"correlationId\":\"")))
+        return -EBADMSG;
+    res = take_correlation(r, &line, &run.correlation_id);
+    if (res < 0)
+        return res;
+    if (!take_text(&line, SPAN(",\"receivedAt\":\"")) || !span_split(&line, '"', &when) ||
         timestamp_parse(when, &run.received_usec) < 0 || !take_text(&line, SPAN(",\"count\":")) ||
         line.len == 0 || line.ptr[line.len - 1] != '}')
         return -EBADMSG;
@@ -74,13 +125,16 @@ static int read_context(struct batch_reader *r)
 int batch_reader_next(struct batch_reader *r, struct span *ret_line)
 {
     while (r->left == 0) {
+        const char *line = r->at;
         int res;
 
         if (r->at == r->end)
             return 0;
         res = read_context(r);
-        if (res < 0)
+        if (res < 0) {
+            r->at = line;
             return res;
+        }
     }
     if (r->at == r->end)
         return -EBADMSG;

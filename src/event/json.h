@@ -39,7 +39,8 @@ enum json_kind {
 /* Bytes that MUST be readable behind the text handed to json_parse() (their content is ignored). */
 #define JSON_PADDING 64
 
-/* max_bytes: the largest document; max_depth: the deepest nesting. NULL when out of memory. */
+/* max_bytes: the largest document; max_depth: the deepest nesting, not counting an empty array or
+ * object at the innermost. NULL when out of memory. */
 struct json_parser *json_parser_new(size_t max_bytes, size_t max_depth);
 struct json_parser *json_parser_free(struct json_parser *p);
 

@@ -6,7 +6,8 @@
 #define WHOLE_DIGITS_MAX 15
 #define FRACTION_DIGITS 2
 
-/* Takes the digits at the front of *s into *value; returns how many there were. */
+/* Takes the digits at the front of *s into *value, one more than `max` at most; returns how many.
+ */
 static size_t take_digits(struct span *s, size_t max, int64_t *value)
 {
     size_t n = 0;
@@ -20,20 +21,19 @@ static size_t take_digits(struct span *s, size_t max, int64_t *value)
 int money_parse(struct span text, int64_t *ret_cents)
 {
     int64_t value = 0;
-    size_t n = take_digits(&text, WHOLE_DIGITS_MAX, &value);
+    size_t whole = take_digits(&text, WHOLE_DIGITS_MAX, &value), fraction = 0;
 
-    if (n == 0 || n > WHOLE_DIGITS_MAX)
+    if (whole == 0 || whole > WHOLE_DIGITS_MAX)
         return -EBADMSG;
-    n = FRACTION_DIGITS;
     if (text.len && text.ptr[0] == '.') {
         text = span_of(text.ptr + 1, text.len - 1);
-        n = FRACTION_DIGITS - take_digits(&text, FRACTION_DIGITS, &value);
-        if (n >= FRACTION_DIGITS)
+        fraction = take_digits(&text, FRACTION_DIGITS, &value);
+        if (fraction == 0 || fraction > FRACTION_DIGITS)
             return -EBADMSG;
     }
     if (text.len)
         return -EBADMSG;
-    for (; n > 0; n--)
+    for (; fraction < FRACTION_DIGITS; fraction++)
         value *= 10;
     *ret_cents = value;
     return 0;

@@ -25,16 +25,16 @@ static void load_block(struct splitter_scan *s)
 {
     struct scan_carry carry = { .in_string = s->in_string, .escaped = s->escaped };
     struct scan_masks m;
-    size_t left = (size_t)(s->end - s->block);
-    uint64_t outside = ~scan_block(s->block, &carry, &m);
+    size_t left = MIN((size_t)(s->end - s->block), (size_t)SCAN_BLOCK);
+    uint64_t in_string = scan_block(s->block, &carry, &m);
+    uint64_t outside = ~in_string & UINT64_MAX >> (SCAN_BLOCK - left);
 
-    if (left < SCAN_BLOCK)
-        outside &= (UINT64_C(1) << left) - 1;
     for (uint64_t lines = m.line & outside; lines; lines &= lines - 1)
         s->block[__builtin_ctzll(lines)] = ' ';
     s->brackets = m.bracket & outside;
     s->commas = m.comma & outside;
-    s->in_string = carry.in_string;
+    /* Of the last block, what stands behind the body must not count. */
+    s->in_string = 0 - (in_string >> (left - 1) & 1);
     s->escaped = carry.escaped;
 }
 
