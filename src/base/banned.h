@@ -10,5 +10,8 @@
 #include <string.h>
 #include <strings.h>
 
+/* With clang the fortified headers make a macro of it, which cannot be poisoned. */
+#undef sprintf
+#undef vsprintf
 #pragma GCC poison strcpy strcat sprintf vsprintf strtok gets atoi atol atof strncpy
 #endif

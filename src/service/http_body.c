@@ -79,11 +79,12 @@ void http_body_take(struct http_request *req, struct http_body *ret)
     struct exchange *ex = exchange_of(req);
 
     *ret = (struct http_body){
-        .ptr = TAKE_PTR(ex->body),
+        .ptr = ex->body,
         .len = ex->body_len,
         .size = ex->body_counted,
         .server = ex->conn->loop->server,
     };
+    ex->body = NULL;
     ex->body_len = ex->body_size = ex->body_counted = 0;
 }
 

@@ -283,7 +283,7 @@ static void on_completed(void *cls, struct MHD_Connection *mhd UNUSED, void **co
 }
 
 /* Malformed input makes MHD talk: a matter for those who look for it. */
-static void on_mhd_log(void *cls, const char *format, va_list ap)
+static PRINTF_LIKE(2, 0) void on_mhd_log(void *cls, const char *format, va_list ap)
 {
     struct http_loop *loop = cls;
     struct log *log = loop->server->options.log;
