@@ -1,7 +1,8 @@
 -- The schema of Sluice. Every table says for itself what it holds (COMMENT ON, shown by \d+ in psql).
 --
 -- Fixed-width columns come first and wide ones first among them, so that no row carries padding. There
--- is no index that no query or constraint uses: each one costs every event that is stored.
+-- is no index that no query or constraint uses: each one costs every event that is stored. Texts that name
+-- things compare as bytes (COLLATE "C"): faster, and no change of a system's collations breaks an index.
 
 -- The register of event keys: who was stored.
 
@@ -29,13 +30,13 @@ CREATE TABLE processed_events (
     timestamp      timestamptz NOT NULL,
     received_at    timestamptz NOT NULL,
     processed_at   timestamptz NOT NULL DEFAULT now(),
-    event_id       text        NOT NULL,
-    source         text        NOT NULL,
-    funnel_stage   text        NOT NULL,
-    event_type     text        NOT NULL,
-    user_id        text        NOT NULL,
-    campaign_id    text,
-    correlation_id text        NOT NULL,
+    event_id       text COLLATE "C" NOT NULL,
+    source         text COLLATE "C" NOT NULL,
+    funnel_stage   text COLLATE "C" NOT NULL,
+    event_type     text COLLATE "C" NOT NULL,
+    user_id        text COLLATE "C" NOT NULL,
+    campaign_id    text COLLATE "C",
+    correlation_id text COLLATE "C" NOT NULL,
     data           json        NOT NULL
 ) PARTITION BY RANGE (timestamp);
 
@@ -90,7 +91,7 @@ CREATE TABLE ledger (
     conflicts    integer     NOT NULL,
     dead         integer     NOT NULL,
     expired      integer     NOT NULL,
-    stream       text        NOT NULL,
+    stream       text COLLATE "C" NOT NULL,
     PRIMARY KEY (stream, seq, stored_at)
 );
 
@@ -112,12 +113,12 @@ COMMENT ON COLUMN ledger.expired IS 'Events of it older than what is retained';
 CREATE TABLE revenue_transactions (
     event_key   uuid           NOT NULL,
     timestamp   timestamptz    NOT NULL,
-    event_id    text           NOT NULL,
-    source      text           NOT NULL,
-    event_type  text           NOT NULL,
-    user_id     text           NOT NULL,
-    campaign_id text,
-    currency    text           NOT NULL,
+    event_id    text COLLATE "C" NOT NULL,
+    source      text COLLATE "C" NOT NULL,
+    event_type  text COLLATE "C" NOT NULL,
+    user_id     text COLLATE "C" NOT NULL,
+    campaign_id text COLLATE "C",
+    currency    text COLLATE "C" NOT NULL,
     amount      numeric(17, 2) NOT NULL,
     CONSTRAINT revenue_amount_not_negative CHECK (amount >= 0)
 );
@@ -140,8 +141,8 @@ CREATE TABLE user_demographics (
     country_at     timestamptz,
     age            double precision,
     followers      bigint,
-    source         text        NOT NULL,
-    user_id        text        NOT NULL,
+    source         text COLLATE "C" NOT NULL,
+    user_id        text COLLATE "C" NOT NULL,
     name           text,
     gender         text,
     country        text,
@@ -169,9 +170,9 @@ COMMENT ON COLUMN user_demographics.followers IS 'TikTok only';
 CREATE TABLE event_metrics (
     minute   timestamptz      NOT NULL,
     value    double precision NOT NULL,
-    service  text             NOT NULL,
-    instance text             NOT NULL,
-    metric   text             NOT NULL,
+    service  text COLLATE "C" NOT NULL,
+    instance text COLLATE "C" NOT NULL,
+    metric   text COLLATE "C" NOT NULL,
     PRIMARY KEY (minute, service, instance, metric)
 );
 

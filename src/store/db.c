@@ -153,15 +153,18 @@ static void ignore_notice(void *ctx UNUSED, const PGresult *res UNUSED) {}
 
 static int set_session(struct db *db, struct strbuf *err)
 {
-    char sql[320];
+    char sql[384];
 
+    /* Sessions that write look up many keys at once and never want a table whole; the planner,
+     * which takes random reads for slow, would read the register of keys from end to end for each
+     * batch. */
     (void)snprintf(sql, sizeof(sql),
                    "SET timezone = 'UTC'; SET jit = off; SET datestyle = 'ISO';"
                    "SET client_connection_check_interval = '2s'; SET statement_timeout = %llu;"
-                   "SET default_transaction_read_only = %s;"
+                   "SET default_transaction_read_only = %s; SET enable_seqscan = %s;"
                    "SET default_transaction_isolation = 'read committed'",
                    (unsigned long long)(db->statement_timeout_usec / 1000),
-                   db->read_only ? "on" : "off");
+                   db->read_only ? "on" : "off", db->read_only ? "on" : "off");
     return pg_exec(db, sql, err);
 }
 
