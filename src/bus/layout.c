@@ -16,6 +16,8 @@
 #define DEAD_STORE_PERCENT 10
 #define METRICS_BYTES (64 * MIB)
 #define SMALLEST_BYTES (16 * MIB)
+#define STORE_BYTES_ASSUMED (25 * GIB) /* gives every stream its default */
+#define STORE_BYTES_LEAST (128 * MIB)
 
 void bus_layout_stream_name(const char *source, char ret[BUS_STREAM_NAME_MAX])
 {
@@ -53,12 +55,9 @@ static int ensure_sized(struct bus *bus, struct bus_stream_config *config, uint6
     return r < 0 ? r : bus_stream_ensure(bus, config, err);
 }
 
-/* The smaller of a size and a share of the store; the size alone when the store is not told. */
-static uint64_t share_of(uint64_t max_store, unsigned percent, uint64_t most)
+static uint64_t share_of(uint64_t store, unsigned percent, uint64_t most)
 {
-    uint64_t share = max_store / 100 * percent;
-
-    return max_store == 0 ? most : MIN(MAX(share, SMALLEST_BYTES), most);
+    return MIN(MAX(store / 100 * percent, SMALLEST_BYTES), most);
 }
 
 static int ensure_sources(struct bus *bus, const struct bus_layout *layout, uint64_t wish,
@@ -126,22 +125,18 @@ static int ensure_metrics(struct bus *bus, const struct bus_layout *layout, stru
     return bus_stream_ensure(bus, &metrics, err);
 }
 
-static int ensure_all(struct bus *bus, const struct bus_layout *layout, uint64_t max_store,
+/* All streams, the automatic ones as their shares of a store of this size. */
+static int ensure_all(struct bus *bus, const struct bus_layout *layout, uint64_t store,
                       struct strbuf *err, uint64_t *ret_stream_max_bytes)
 {
-    uint64_t wish = share_of(max_store, DEAD_STORE_PERCENT, DEAD_BYTES_DEFAULT);
-    int r;
+    int r = ensure_metrics(bus, layout, err);
 
-    /* The small ones first: the event streams take what is left. An account without limits does not
-     * tell how large its store is, so an automatic size is halved until the store takes it. */
-    while ((r = ensure_dead_letters(bus, layout, wish, err)) == -ENOSPC && wish > SMALLEST_BYTES)
-        wish /= 2;
-    if (r < 0)
-        return r;
-    wish = share_of(max_store, STREAM_STORE_PERCENT, STREAM_BYTES_DEFAULT);
-    while ((r = ensure_sources(bus, layout, wish, err, ret_stream_max_bytes)) == -ENOSPC &&
-           wish > SMALLEST_BYTES)
-        wish /= 2;
+    if (r == 0)
+        r = ensure_dead_letters(bus, layout,
+                                share_of(store, DEAD_STORE_PERCENT, DEAD_BYTES_DEFAULT), err);
+    if (r == 0)
+        r = ensure_sources(bus, layout, share_of(store, STREAM_STORE_PERCENT, STREAM_BYTES_DEFAULT),
+                           err, ret_stream_max_bytes);
     return r;
 }
 
@@ -149,11 +144,15 @@ int bus_layout_ensure(struct bus *bus, const struct bus_layout *layout,
                       uint64_t *ret_stream_max_bytes, struct strbuf *err)
 {
     struct bus_store_limits limits;
+    uint64_t store;
     int r = bus_store_limits_of(bus, &limits, err);
 
-    if (r == 0)
-        r = ensure_metrics(bus, layout, err);
-    if (r == 0)
-        r = ensure_all(bus, layout, limits.max_store, err, ret_stream_max_bytes);
+    if (r < 0)
+        return r;
+    /* An account without limits does not tell how large its server's store is: try. */
+    store = limits.max_store ? limits.max_store : STORE_BYTES_ASSUMED;
+    while ((r = ensure_all(bus, layout, store, err, ret_stream_max_bytes)) == -ENOSPC &&
+           store > STORE_BYTES_LEAST)
+        store /= 2;
     return r;
 }

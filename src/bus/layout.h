@@ -24,6 +24,6 @@ void bus_layout_stream_name(const char *source, char ret[BUS_STREAM_NAME_MAX]);
 /* Creates or updates all streams. *ret_stream_max_bytes: the limit of the event streams in force
  * (the smallest of them). An automatic size is for new streams: it never raises the limit of one
  * that is there, nor lowers that of one that holds messages; where the account does not tell what
- * its store may hold, it is halved until the store takes it. Errors as bus_stream_ensure(). */
+ * its store may hold, they are halved until it takes them. Errors as bus_stream_ensure(). */
 int bus_layout_ensure(struct bus *bus, const struct bus_layout *layout,
                       uint64_t *ret_stream_max_bytes, struct strbuf *err) MUST_CHECK;
