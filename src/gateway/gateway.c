@@ -166,6 +166,7 @@ static void gateway_stop(struct service *service)
 
     if (!gw)
         return;
+    streams_stop_soon(&gw->streams);
     /* The workers first: what they finish goes back to loops whose stocks are freed below. */
     workers_stop(&gw->workers);
     for (size_t i = 0; i < gw->loop_count; i++) {

@@ -7,7 +7,8 @@
 #include "gateway/state.h"
 
 #define MINUTE_BYTES_MAX ((size_t)256 * 1024)
-#define MINUTE_TIMEOUT_USEC (3 * USEC_PER_SEC)
+#define NEXT_MINUTE "the next minute's carry the same counters"
+#define MINUTE_TIMEOUT_USEC (2 * USEC_PER_SEC)
 
 struct minute_lines {
     const struct service *service;
@@ -54,6 +55,11 @@ void minute_publish(struct service *service, int64_t minute_usec)
     int r;
 
     strbuf_init(&body, MINUTE_BYTES_MAX);
+    if (!streams_ready(&gw->streams, &body)) {
+        log_warn(&service->log, "minute.unsent", "the minute's metrics cannot be sent",
+                 KV_BUF("error", &body), KV_STR("then", NEXT_MINUTE));
+        return;
+    }
     minute_render(service, minute_usec, &body);
     message.payload = strbuf_span(&body);
     (void)snprintf(id, sizeof(id), "%s/%lld", service->instance, (long long)minute_usec);
@@ -62,5 +68,5 @@ void minute_publish(struct service *service, int64_t minute_usec)
         r = bus_publish_sync(gw->streams.bus, &message, MINUTE_TIMEOUT_USEC, &result);
     if (r < 0)
         log_warn(&service->log, "minute.unsent", "the minute's metrics could not be sent",
-                 KV_INT("error", r), KV_STR("then", "the next minute's carry the same counters"));
+                 KV_INT("error", r), KV_STR("then", NEXT_MINUTE));
 }

@@ -51,15 +51,12 @@ static uint64_t reconnects_of(struct streams *s)
     return stats.reconnects;
 }
 
-/* Creates the streams where that was not done on this connection yet. */
-static bool lay_out(struct streams *s)
+static bool ensure_layout(struct streams *s)
 {
     _cleanup_strbuf_ struct strbuf err;
-    uint64_t reconnects = reconnects_of(s), max_bytes;
+    uint64_t max_bytes;
     int r;
 
-    if (s->laid_out && reconnects == s->reconnects)
-        return true;
     strbuf_init(&err, sizeof(s->why));
     r = bus_layout_ensure(s->bus, &s->layout, &max_bytes, &err);
     if (r < 0) {
@@ -70,9 +67,19 @@ static bool lay_out(struct streams *s)
     }
     log_info(s->log, "streams.ready", "the streams are there",
              KV_UINT("streamMaxBytes", max_bytes));
-    s->laid_out = true;
-    s->reconnects = reconnects;
     return true;
+}
+
+/* Creates the streams where that was not done on this connection yet. */
+static bool lay_out(struct streams *s)
+{
+    uint64_t reconnects = reconnects_of(s);
+
+    if (s->laid_out && reconnects == s->reconnects)
+        return true;
+    s->laid_out = ensure_layout(s);
+    s->reconnects = reconnects;
+    return s->laid_out;
 }
 
 static uint64_t room_of(int id, const struct bus_stream_state *state)
@@ -218,16 +225,22 @@ int streams_start(struct streams *s, const struct settings *settings, struct log
     return 0;
 }
 
+void streams_stop_soon(struct streams *s)
+{
+    if (!s->started)
+        return;
+    (void)pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    (void)pthread_cond_signal(&s->wake);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 void streams_stop(struct streams *s)
 {
-    if (s->started) {
-        (void)pthread_mutex_lock(&s->lock);
-        s->stopping = true;
-        (void)pthread_cond_signal(&s->wake);
-        (void)pthread_mutex_unlock(&s->lock);
+    streams_stop_soon(s);
+    if (s->started)
         (void)pthread_join(s->thread, NULL);
-        s->started = false;
-    }
+    s->started = false;
     s->bus = bus_close(s->bus);
 }
 

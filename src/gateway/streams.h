@@ -47,8 +47,11 @@ struct streams {
 /* Connects and starts the thread. <0 with *err. streams_stop() in every case. */
 int streams_start(struct streams *s, const struct settings *settings, struct log *log,
                   struct strbuf *err) MUST_CHECK;
-/* Joins the thread and closes the connection. A zeroed struct is fine. */
+/* Joins the thread, which may wait some seconds for a server that hangs, and closes the connection.
+ * A zeroed struct is fine. streams_stop_soon() only tells the thread, so that other things can be
+ * stopped meanwhile. */
 void streams_stop(struct streams *s);
+void streams_stop_soon(struct streams *s);
 
 /* FAILURE_NONE when every stream of the mask (STREAM_BIT) takes `bytes` more. Any thread; no lock.
  */

@@ -27,6 +27,16 @@ static struct pending *next_request(struct workers *w)
     return p;
 }
 
+static bool is_stopping(struct workers *w)
+{
+    bool stopping;
+
+    (void)pthread_mutex_lock(&w->lock);
+    stopping = w->stopping;
+    (void)pthread_mutex_unlock(&w->lock);
+    return stopping;
+}
+
 static void *worker_thread(void *arg)
 {
     struct worker *worker = arg;
@@ -35,10 +45,12 @@ static void *worker_thread(void *arg)
     while ((p = next_request(worker->all)) != NULL) {
         (void)intake_take(&worker->intake, p);
         http_body_release(&p->body);
-        /* Each message has an outcome after the ack timeout at the latest. */
-        while (p->awaited > 0)
+        /* Each message has an outcome after the ack timeout at the latest; when the process stops
+         * nobody is left to hear it. */
+        while (p->awaited > 0 && !is_stopping(worker->all))
             outbox_wait(&worker->outbox, WAIT_STEP_USEC);
-        http_loop_post(p->loop, &p->post);
+        if (p->awaited == 0)
+            http_loop_post(p->loop, &p->post);
     }
     return NULL;
 }

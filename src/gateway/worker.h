@@ -44,7 +44,8 @@ struct settings;
 /* outbox: template of each worker's. <0 with *err. workers_stop() in every case. */
 int workers_start(struct workers *w, size_t count, const struct settings *settings,
                   const struct outbox_options *outbox, struct strbuf *err) MUST_CHECK;
-/* Finishes what is queued, joins the threads, frees. A zeroed struct is fine. */
+/* Joins the threads and frees; requests whose acks have not come are forgotten. A zeroed struct is
+ * fine. The loops have stopped. */
 void workers_stop(struct workers *w);
 
 /* Queues a request whose body was taken into p->body; p->post.fn is called on its loop when it is

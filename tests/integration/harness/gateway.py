@@ -134,12 +134,12 @@ class RawClient:
             headers[name.lower()] = value.strip()
         return Answer(status, headers, self.file.read(int(headers.get("content-length", 0))))
 
-    def closed(self):
-        """Whether the server has closed: waits for it."""
+    def rest(self):
+        """What still comes until the server closes; waits for that."""
         try:
-            return self.file.read(1) == b""
+            return self.file.read()
         except ConnectionResetError:
-            return True
+            return b""
 
 
 def post_bytes(body, path="/webhook/events", headers=()):
