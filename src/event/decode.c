@@ -97,9 +97,7 @@ static void read_type(struct reading *r, const struct field *f, struct json_valu
         r->event->type = (enum event_type)type;
 }
 
-static const struct field_kind kind_timestamp = {
-    "a date-time with zone in a string, such as 2026-01-31T12:00:00Z", read_timestamp
-};
+static const struct field_kind kind_timestamp = { NOUN_DATE_TIME, read_timestamp };
 static const struct field_kind kind_type = { "a string", read_type };
 static const struct field_kind kind_data = { "an object", keep_data };
 static const struct field_kind kind_user = { "an object", keep_user };

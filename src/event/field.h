@@ -79,9 +79,18 @@ extern const struct field_kind field_object;
 void fields_read(struct reading *r, const struct field_table *table, const struct field_table *more,
                  struct json_value object);
 
-/* Notes what is wrong unless something is already; `expected` may be r->text. */
+/* The kind for date-times is wanted by the envelope too, which bounds it by the clock. */
+#define NOUN_DATE_TIME "a date-time with zone in a string, such as 2026-01-31T12:00:00Z"
+
+/* Each notes what is wrong unless something is already. `expected` may be r->text. */
 void fault_set(struct reading *r, const char *reason, const char *pointer, const char *expected);
+/* "expected a number or null", behind the words `before`. */
+void fault_noun(struct reading *r, const struct field *f, const char *reason, const char *before);
 void fault_wrong_type(struct reading *r, const struct field *f);
+/* The text of a string: its kind's noun says how it should be. */
+void fault_format(struct reading *r, const struct field *f);
+void fault_number_range(struct reading *r, const struct field *f, const char *noun);
+void fault_length(struct reading *r, const struct field *f);
 /* "expected one of a, b, c": the names whose bit is set. */
 void fault_unknown_name(struct reading *r, const char *pointer, const char *const *names, int count,
                         uint32_t bits);
