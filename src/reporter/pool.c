@@ -52,10 +52,20 @@ static const report_fn report_fns[REPORT_COUNT] = {
     [REPORT_DEMOGRAPHICS] = report_demographics,
 };
 
-static int ask(struct worker *w, struct job *job)
+/* A report is timed out when the database worked on it for too long, not when none was found. */
+static void ask(struct worker *w, struct job *job)
 {
+    uint64_t started;
+
     strbuf_reset(&job->data);
-    return report_fns[job->parser.kind](w->db, &job->filter, &job->data, &job->err);
+    job->timed_out = false;
+    job->outcome = db_connect(w->db, &job->err);
+    if (job->outcome != 0)
+        return;
+    started = clock_mono_usec();
+    job->outcome = report_fns[job->parser.kind](w->db, &job->filter, &job->data, &job->err);
+    job->took_usec = clock_mono_usec() - started;
+    job->timed_out = job->outcome == DB_RETRY && job->took_usec >= w->pool->timeout_usec;
 }
 
 static bool is_wanted(struct pool *p, const struct job *job)
@@ -74,16 +84,12 @@ static void run(struct worker *w, struct job *job)
 {
     uint64_t started = clock_mono_usec();
 
-    job->outcome = ask(w, job);
-    job->took_usec = clock_mono_usec() - started;
-    job->timed_out = job->outcome == DB_RETRY && job->took_usec >= w->pool->timeout_usec;
-    if (job->outcome != DB_RETRY || job->took_usec > w->pool->timeout_usec / 2 ||
+    ask(w, job);
+    if (job->outcome != DB_RETRY || clock_mono_usec() - started > w->pool->timeout_usec / 2 ||
         !is_wanted(w->pool, job))
         return;
     db_disconnect(w->db);
-    job->outcome = ask(w, job);
-    job->took_usec = clock_mono_usec() - started;
-    job->timed_out = job->outcome == DB_RETRY && job->took_usec >= w->pool->timeout_usec;
+    ask(w, job);
 }
 
 /* Loop thread. */
