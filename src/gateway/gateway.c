@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "base/clock.h"
 #include "gateway/answer.h"
@@ -13,6 +14,7 @@
 
 /* Two at least: one that waits for acks must not hold up the others. */
 #define WORKERS_MIN 2
+#define DRAIN_GRACE_USEC UINT64_C(1000000)
 
 static void on_turn(void *ctx)
 {
@@ -160,6 +162,22 @@ static int gateway_start(struct service *service, struct strbuf *err)
     return 0;
 }
 
+/* Clients on open connections learn from their next answer that it is the last one. A client
+ * between two requests would have its next one cut off by an end that comes at once: it gets a
+ * moment to send it. Who keeps an idle connection for longer finds it closed, as with any server.
+ */
+static void gateway_drain(struct service *service, uint64_t deadline_usec)
+{
+    const struct timespec step = { .tv_nsec = 5 * 1000 * 1000 };
+    uint64_t until = MIN(deadline_usec, clock_mono_usec() + DRAIN_GRACE_USEC);
+    struct http_server_stats stats;
+
+    do {
+        (void)nanosleep(&step, NULL);
+        http_server_stats_of(service->http, &stats);
+    } while (stats.connections > 0 && clock_mono_usec() < until);
+}
+
 static void gateway_stop(struct service *service)
 {
     struct gateway *gw = service->state;
@@ -215,6 +233,7 @@ int gateway_main(int argc, char **argv)
         .routes = routes,
         .route_count = ARRAY_SIZE(routes),
         .start = gateway_start,
+        .drain = gateway_drain,
         .stop = gateway_stop,
     };
 
