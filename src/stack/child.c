@@ -101,8 +101,8 @@ static int arrange_descriptors(const struct child_spec *spec, int *error_fd, int
     *exe_fd = lift(spec->exe_fd);
     for (int i = 0; i < spec->listen_count; i++)
         sockets[i] = lift(spec->listen_fds[i]);
-    if (in < 0)
-        in = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (spec->stdin_fd < 0)
+        in = lift(open("/dev/null", O_RDONLY | O_CLOEXEC));
     (void)close_range(0, SCRATCH_FD - 1, 0);
     r = place(in, STDIN_FILENO);
     if (r == 0)

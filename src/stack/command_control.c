@@ -138,9 +138,9 @@ int stack_restart(int argc, char **argv)
     char request[CONTROL_REQUEST_MAX];
     int r = open_stack(&command, argc, argv, &options, &layout);
 
+    strbuf_init(&err, 4096);
     if (r)
         return r - 1;
-    strbuf_init(&err, 4096);
     site_init(&site);
     site.identity.switched = geteuid() == 0;
     if (site_open_program(&site, &err) < 0 ||

@@ -13,6 +13,7 @@
 #include "stack/process.h"
 
 #define LIST_FILE "run/processes"
+#define LIST_MAX_BYTES 65536
 #define LEFTOVERS_MAX 128
 #define PATIENCE_MSEC 30000
 
@@ -50,16 +51,44 @@ static bool catch_process(struct leftover *l, pid_t pid, uint64_t birth, int sto
     return false;
 }
 
-static bool catch_listed(struct leftover *l, struct span line)
-{
-    struct span name = SPAN_NONE, pid_text = SPAN_NONE, birth_text = SPAN_NONE;
+struct listed {
+    struct span name;
     uint32_t pid, stop_signal;
     uint64_t birth;
+};
 
-    return span_split(&line, ' ', &name) && span_split(&line, ' ', &pid_text) &&
-           span_split(&line, ' ', &birth_text) && parse_u32(pid_text, &pid) == 0 &&
-           parse_u64(birth_text, &birth) == 0 && parse_u32(line, &stop_signal) == 0 && pid > 1 &&
-           stop_signal < NSIG && catch_process(l, (pid_t)pid, birth, (int)stop_signal);
+static bool parse_line(struct span line, struct listed *ret)
+{
+    struct span pid = SPAN_NONE, birth = SPAN_NONE;
+
+    return span_split(&line, ' ', &ret->name) && span_split(&line, ' ', &pid) &&
+           span_split(&line, ' ', &birth) && parse_u32(pid, &ret->pid) == 0 &&
+           parse_u64(birth, &ret->birth) == 0 && parse_u32(line, &ret->stop_signal) == 0 &&
+           ret->pid > 1 && ret->stop_signal < NSIG;
+}
+
+static bool catch_listed(struct leftover *l, struct span line)
+{
+    struct listed listed;
+
+    return parse_line(line, &listed) &&
+           catch_process(l, (pid_t)listed.pid, listed.birth, (int)listed.stop_signal);
+}
+
+pid_t leftovers_supervisor(int data_dir_fd)
+{
+    _cleanup_strbuf_ struct strbuf text;
+    struct span rest, line = SPAN_NONE;
+    struct listed listed;
+
+    strbuf_init(&text, LIST_MAX_BYTES);
+    if (file_read(data_dir_fd, LIST_FILE, &text) < 0)
+        return 0;
+    rest = strbuf_span(&text);
+    if (!span_split(&rest, '\n', &line) || !parse_line(line, &listed) ||
+        !span_eq(listed.name, SPAN(LEFTOVERS_SUPERVISOR)))
+        return 0;
+    return (pid_t)listed.pid;
 }
 
 static int catch_all(int data_dir_fd, struct leftover all[LEFTOVERS_MAX])
@@ -69,7 +98,7 @@ static int catch_all(int data_dir_fd, struct leftover all[LEFTOVERS_MAX])
     struct span rest;
     int count = 0;
 
-    strbuf_init(&text, 65536);
+    strbuf_init(&text, LIST_MAX_BYTES);
     if (file_read(data_dir_fd, LIST_FILE, &text) < 0)
         strbuf_reset(&text); /* nothing was ever started */
     rest = strbuf_span(&text);

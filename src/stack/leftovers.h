@@ -10,11 +10,15 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 
+/* What the supervisor itself is called in the list; it comes first. */
+#define LEFTOVERS_SUPERVISOR "supervisor"
 /* Appends one line of run/processes. */
 void leftovers_line(struct strbuf *out, const char *name, pid_t pid, uint64_t birth,
                     int stop_signal);
 /* Writes the list. */
 int leftovers_record(int data_dir_fd, struct span lines) MUST_CHECK;
+/* The pid of the supervisor that wrote the list; 0 when it says none. */
+pid_t leftovers_supervisor(int data_dir_fd);
 /* Stops what is still alive of the list, and a PostgreSQL that serves the cluster; waits for their
  * end, kills what does not stop. Runs with the rights of their owner. Returns how many there were.
  */

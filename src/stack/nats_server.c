@@ -74,12 +74,11 @@ static int write_config(const struct site *site, struct strbuf *err)
     uint64_t limit;
     int r = site_secret(site, "nats", secret, err);
 
-    if (r < 0)
-        return r;
-    r = read_limit(site, &limit);
-    if (r < 0)
-        return r;
     strbuf_init(&text, 4096);
+    if (r == 0)
+        r = read_limit(site, &limit);
+    if (r < 0)
+        return r;
     /* store_dir is relative to the working directory, which is the data directory. */
     (void)strbuf_addf(&text,
                       "# Written by sluice up at each start.\n"

@@ -114,6 +114,7 @@ static void move_prometheus(struct site *site, struct teller *teller)
     uint32_t wanted = site->port[PORT_PROMETHEUS];
     _cleanup_strbuf_ struct strbuf said;
 
+    strbuf_init(&said, 1024);
     for (uint32_t i = 0; i < PROMETHEUS_TRIES && wanted + i < 65536; i++) {
         if (!port_is_free(wanted + i))
             continue;
@@ -122,7 +123,6 @@ static void move_prometheus(struct site *site, struct teller *teller)
     }
     if (site->port[PORT_PROMETHEUS] == wanted)
         return;
-    strbuf_init(&said, 1024);
     say_taken("Prometheus", wanted, &said);
     (void)strbuf_addf(&said, "; Prometheus moves to %u", site->port[PORT_PROMETHEUS]);
     tell(teller, LOG_WARN, "port.moved", said.ptr, KV_UINT("port", site->port[PORT_PROMETHEUS]));

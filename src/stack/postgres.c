@@ -75,14 +75,17 @@ static int begin_tool(const struct site *site, const char *program, int log_fd,
 static int run_initdb(const struct site *site, int log_fd, struct strbuf *err)
 {
     static const char *const words[] = { "--username=sluice", "--auth=scram-sha-256",
-                                         "--encoding=UTF8",   "--locale=C.UTF-8",
-                                         "--no-instructions", "--pwfile=secrets/postgres" };
+                                         "--encoding=UTF8", "--locale=C.UTF-8",
+                                         "--no-instructions" };
     _cleanup_child_spec_ struct child_spec spec;
-    char data[LAYOUT_PATH_MAX];
+    char data[LAYOUT_PATH_MAX], password[LAYOUT_PATH_MAX];
     int r;
 
     child_spec_init(&spec);
     r = begin_tool(site, "initdb", log_fd, &spec, err);
+    layout_path(&site->layout, "secrets/postgres", password);
+    if (r == 0)
+        r = child_argf(&spec, "--pwfile=%s", password);
     if (r < 0)
         return r;
     layout_path(&site->layout, CLUSTER_NEW, data);

@@ -29,10 +29,10 @@ static uint64_t memory_bytes(void)
     struct sysinfo info;
     uint64_t total, limit;
 
+    strbuf_init(&text, 64);
     if (sysinfo(&info) < 0)
         return 0;
     total = (uint64_t)info.totalram * info.mem_unit;
-    strbuf_init(&text, 64);
     if (file_read(AT_FDCWD, "/sys/fs/cgroup/memory.max", &text) == 0 &&
         parse_u64(span_trim(strbuf_span(&text)), &limit) == 0)
         total = MIN(total, limit);

@@ -21,8 +21,10 @@ static int take_dotenv(struct strbuf *err)
 
     dotenv_init(&file);
     r = dotenv_read(&file, ".env", err);
-    if (r == -ENOENT)
+    if (r == -ENOENT) {
+        strbuf_reset(err);
         r = 0;
+    }
     for (size_t i = 0; r == 0 && i < file.count; i++) {
         const struct dotenv_entry *e = &file.entries[i];
         _cleanup_free_ char *key = strndup(e->key.ptr, e->key.len);
@@ -84,6 +86,18 @@ static int load_settings(struct supervisor *s, struct strbuf *err)
     return 0;
 }
 
+static int claim(struct supervisor *s, struct strbuf *err)
+{
+    struct layout *layout = &s->site.layout;
+    int r = layout_claim(layout, s->site.options.data, &s->site.identity, err);
+    pid_t pid = r == -EEXIST ? leftovers_supervisor(layout->dir_fd) : 0;
+
+    if (pid)
+        (void)strbuf_addf(err, " (pid %d); sluice down --data %s stops it", (int)pid,
+                          s->site.options.data);
+    return r;
+}
+
 static int stop_leftovers(void *ctx)
 {
     const struct layout *layout = ctx;
@@ -117,7 +131,7 @@ int supervisor_setup(struct supervisor *s, struct strbuf *err)
 
     (void)umask(077);
     if (r == 0)
-        r = layout_claim(&site->layout, site->options.data, &site->identity, err);
+        r = claim(s, err);
     if (r == 0)
         r = clear_leftovers(s, err);
     if (r == 0)

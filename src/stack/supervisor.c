@@ -15,6 +15,7 @@
 #include "stack/leftovers.h"
 #include "stack/logs.h"
 #include "stack/postgres.h"
+#include "stack/process.h"
 
 /* So many deaths in a row before a unit was ever ready end the start. */
 #define START_FAILURES_MAX 3
@@ -30,6 +31,7 @@ static void record_processes(struct supervisor *s)
     _cleanup_strbuf_ struct strbuf lines;
 
     strbuf_init(&lines, 65536);
+    leftovers_line(&lines, LEFTOVERS_SUPERVISOR, getpid(), process_birth(getpid()), SIGTERM);
     for (size_t i = 0; i < s->plan.count; i++) {
         const struct unit *u = &s->plan.units[i];
         const struct process *all[] = { &u->main, &u->next, &u->old };
@@ -317,6 +319,7 @@ static int begin(struct supervisor *s)
 
     if (r < 0)
         return r;
+    record_processes(s);
     plan_fill(&s->plan, &s->crew, s->with_publisher);
     view_init(&s->view, &s->loop, &s->site, &s->plan, s->view.fd);
     tell(&s->teller, LOG_INFO, "stack.starting", "starting", KV_INT("pid", getpid()),

@@ -19,9 +19,9 @@ static void tell_plain(const struct teller *t, enum log_level level, const char 
 {
     _cleanup_strbuf_ struct strbuf line;
 
+    strbuf_init(&line, LOG_LINE_MAX);
     if (level < LOG_INFO)
         return;
-    strbuf_init(&line, LOG_LINE_MAX);
     if (isatty(t->console_fd))
         (void)strbuf_adds(&line, "\r\033[K");
     (void)strbuf_addf(&line, "%s%s\n", level == LOG_ERROR ? "error: " : "", message);

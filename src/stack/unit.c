@@ -179,6 +179,7 @@ static void main_exited(struct unit *u, int status)
     _cleanup_strbuf_ struct strbuf why;
     uint64_t now = clock_mono_usec();
 
+    strbuf_init(&why, 256);
     unit_probe_stop(u);
     if (u->main.ready_usec && now - u->main.ready_usec >= HEALTHY_USEC)
         u->backoff_usec = BACKOFF_FIRST_USEC;
@@ -187,7 +188,6 @@ static void main_exited(struct unit *u, int status)
         unit_set_state(u, UNIT_DONE);
         return;
     }
-    strbuf_init(&why, 256);
     child_status_text(status, &why);
     back_off(u, why.ptr);
 }

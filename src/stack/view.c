@@ -141,9 +141,9 @@ void view_begin(struct view *v)
 {
     _cleanup_strbuf_ struct strbuf table;
 
+    strbuf_init(&table, 16384);
     if (v->fd < 0)
         return;
-    strbuf_init(&table, 16384);
     view_table(v->site, v->plan, &table);
     (void)strbuf_adds(&table, "  Ctrl-C drains and stops everything.\n\n");
     (void)fd_write_all(v->fd, strbuf_span(&table));
