@@ -34,7 +34,8 @@ struct db_options {
     const char *url; /* DATABASE_URL: postgresql://... or keyword=value; several hosts allowed */
     const char *application_name; /* shown in pg_stat_activity: "sluice fb-collector" */
     uint64_t connect_timeout_usec;
-    uint64_t statement_timeout_usec; /* 0 = none */
+    uint64_t
+        statement_timeout_usec; /* 0 = none; else a stopped server is given up shortly after it */
     bool read_only;
 };
 

@@ -12,7 +12,10 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 
-/* Applies what is missing. *ret_applied: how many ran now. 0 or a db_outcome; *err for a person. */
+/* Applies what is missing; waits for another runner. `db` SHOULD have no statement timeout, which
+ * would cut both short. A database that is newer than this binary is fine: nothing is done. A
+ * migration that was changed after it ran is DB_REFUSED. *ret_applied: how many ran now. 0 or a
+ * db_outcome; *err for a person. */
 int migrate_run(struct db *db, uint32_t *ret_applied, struct strbuf *err) MUST_CHECK;
 
 struct migration_state {

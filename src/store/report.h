@@ -23,7 +23,10 @@ struct report_filter {
 };
 
 /* Each writes the JSON object of the answer's `data` (docs/http-api.md) to *out. 0 or a db_outcome;
- * DB_RETRY also when the query was cancelled or passed the statement timeout. */
+ * DB_RETRY also when the query was cancelled or passed the statement timeout; -ENOBUFS when the
+ * answer does not fit *out. Maps hold the names with a count, sorted; buckets of ages and followers
+ * are always all there; lists of ten are sorted by count, then name. timeRange gives a bound as
+ * asked for, and where none was, the earliest or latest event counted. */
 int report_events(struct db *db, const struct report_filter *f, struct strbuf *out,
                   struct strbuf *err) MUST_CHECK;
 int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *out,

@@ -59,8 +59,8 @@ static int ensure_partitions(struct write_job *job, struct strbuf *err)
     struct store_writer *w = job->w;
     int r = 0;
 
-    for (size_t i = job->first; r == 0 && i < job->first + job->count; i++) {
-        const struct store_event *se = &job->batch->events[i];
+    for (size_t i = 0; r == 0 && i < job->slice.event_count; i++) {
+        const struct store_event *se = &job->batch->events[job->slice.event_first + i];
         if (!se->dead)
             r = partition_ensure(&w->partitions, w->db, clock_day_of(se->event.timestamp_usec),
                                  err);
@@ -68,10 +68,10 @@ static int ensure_partitions(struct write_job *job, struct strbuf *err)
     return r;
 }
 
-static void reset_counts(struct store_batch *batch)
+static void reset_counts(struct store_batch *batch, const struct batch_slice *slice)
 {
-    for (size_t i = 0; i < batch->message_count; i++) {
-        struct store_message *m = &batch->messages[i];
+    for (size_t i = 0; i < slice->message_count; i++) {
+        struct store_message *m = &batch->messages[slice->message_first + i];
         m->seen = false;
         m->stored = m->duplicates = m->conflicts = m->expired = 0;
     }
@@ -83,7 +83,7 @@ static int prepare(struct write_job *job)
 
     arena_reset(&job->w->arena);
     if (!job->trial)
-        reset_counts(job->batch);
+        reset_counts(job->batch, &job->slice);
     r = ledger_prepare(job);
     return r < 0 ? r : keys_prepare(job);
 }
@@ -221,15 +221,28 @@ static int run(struct write_job *job, struct strbuf *err)
     return r;
 }
 
-int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err)
+static int write_slice(struct store_writer *w, struct store_batch *batch,
+                       const struct batch_slice *slice, struct strbuf *err)
 {
-    struct write_job job = { .w = w, .batch = batch, .count = batch->event_count };
+    struct write_job job = { .w = w, .batch = batch, .slice = *slice };
     int r = run(&job, err);
 
-    if (r != 0)
-        reset_counts(batch);
-    for (size_t i = 0; r == 0 && i < batch->message_count; i++)
-        batch->messages[i].seen = job.seen[i];
+    if (r != 0) {
+        reset_counts(batch, slice);
+        return r;
+    }
+    for (size_t i = 0; i < slice->message_count; i++)
+        batch->messages[slice->message_first + i].seen = job.seen[slice->message_first + i];
+    return 0;
+}
+
+int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err)
+{
+    struct batch_slice slice = { 0 };
+    int r = 0;
+
+    while (r == 0 && slice_next(batch, &slice))
+        r = write_slice(w, batch, &slice, err);
     return r;
 }
 
@@ -237,7 +250,12 @@ int store_try(struct store_writer *w, struct store_batch *batch, size_t first, s
               struct strbuf *err)
 {
     struct write_job job = {
-        .w = w, .batch = batch, .first = first, .count = count, .trial = true
+        .w = w,
+        .batch = batch,
+        .slice = { .message_count = batch->message_count,
+                   .event_first = first,
+                   .event_count = count },
+        .trial = true,
     };
 
     return run(&job, err);

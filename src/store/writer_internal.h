@@ -40,15 +40,21 @@ struct store_writer {
     struct pg_array arrays[ARRAYS_MAX]; /* columns of the statement that is built just now */
 };
 
+/* The part of a batch that one transaction stores: whole messages. */
+struct batch_slice {
+    size_t message_first, message_count;
+    size_t event_first, event_count;
+};
+
 struct write_job {
     struct store_writer *w;
     struct store_batch *batch;
-    size_t first, count; /* events of the batch to look at */
-    bool trial;          /* roll back in the end, leave the batch's counts alone */
-    bool careful;        /* another writer is at the same keys: let PostgreSQL arbitrate each one */
+    struct batch_slice slice;
+    bool trial;   /* roll back in the end, leave the batch's counts alone */
+    bool careful; /* another writer is at the same keys: let PostgreSQL arbitrate each one */
 
-    uint32_t *messages; /* indices of the batch's messages in ledger order */
-    bool *seen;         /* by message: in the ledger already, or twice in this batch */
+    uint32_t *messages; /* of the slice, in ledger order: indices into the batch */
+    bool *seen;         /* by message of the batch: in the ledger already, or twice in this slice */
     struct key_slot *slots;
     size_t slot_count;
     uint32_t *fresh; /* events to store, in batch order */
@@ -68,6 +74,9 @@ static inline struct span event_campaign(const struct event *ev)
 
 /* writer.c: the writer's first `count` arrays as the next parameters. */
 int arrays_params(struct store_writer *w, size_t count, struct pg_params *params) MUST_CHECK;
+
+/* writer_slice.c: the next slice of the batch; false at the end. Starts from a zeroed one. */
+bool slice_next(const struct store_batch *batch, struct batch_slice *slice);
 
 /* writer_ledger.c */
 int ledger_prepare(struct write_job *job) MUST_CHECK;

@@ -57,13 +57,14 @@ static void read_key(const void *bytes, uint64_t *ret_high, uint64_t *ret_low)
 
 int keys_prepare(struct write_job *job)
 {
+    const struct batch_slice *slice = &job->slice;
     size_t n = 0;
 
-    job->slots = arena_array(&job->w->arena, struct key_slot, job->count);
-    job->fresh = arena_array(&job->w->arena, uint32_t, job->count);
+    job->slots = arena_array(&job->w->arena, struct key_slot, slice->event_count);
+    job->fresh = arena_array(&job->w->arena, uint32_t, slice->event_count);
     if (!job->slots || !job->fresh)
         return -ENOMEM;
-    for (size_t i = job->first; i < job->first + job->count; i++) {
+    for (size_t i = slice->event_first; i < slice->event_first + slice->event_count; i++) {
         const struct store_event *se = &job->batch->events[i];
         struct key_slot *slot = &job->slots[n];
         if (se->dead || job->seen[se->message])

@@ -42,16 +42,14 @@ static bool same_message(const struct store_message *a, const struct store_messa
 int ledger_prepare(struct write_job *job)
 {
     struct store_message *messages = job->batch->messages;
-    size_t n = job->batch->message_count;
+    size_t n = job->slice.message_count;
 
     job->messages = arena_array(&job->w->arena, uint32_t, n);
-    job->seen = arena_array(&job->w->arena, bool, n);
+    job->seen = arena_zalloc(&job->w->arena, job->batch->message_count);
     if (!job->messages || !job->seen)
         return -ENOMEM;
-    for (size_t i = 0; i < n; i++) {
-        job->messages[i] = (uint32_t)i;
-        job->seen[i] = false;
-    }
+    for (size_t i = 0; i < n; i++)
+        job->messages[i] = (uint32_t)(job->slice.message_first + i);
     qsort_r(job->messages, n, sizeof(*job->messages), compare_messages, messages);
     /* Delivered twice into one batch: the second is as good as seen. */
     for (size_t i = 1; i < n; i++)
@@ -82,7 +80,7 @@ int ledger_send_lookup(struct write_job *job, struct strbuf *err)
     int r;
 
     start_names(w);
-    for (size_t i = 0; i < job->batch->message_count; i++)
+    for (size_t i = 0; i < job->slice.message_count; i++)
         add_name(w, &job->batch->messages[job->messages[i]]);
     r = arrays_params(w, 3, &params);
     return r < 0 ? r : pg_pipeline_send(w->db, lookup_sql, &params, err);
@@ -112,8 +110,8 @@ static void add_counts(struct store_writer *w, const struct store_message *m)
 
 bool ledger_has_rows(const struct write_job *job)
 {
-    for (size_t i = 0; i < job->batch->message_count; i++)
-        if (!job->seen[i])
+    for (size_t i = 0; i < job->slice.message_count; i++)
+        if (!job->seen[job->messages[i]])
             return true;
     return false;
 }
@@ -127,7 +125,7 @@ int ledger_send_rows(struct write_job *job, struct strbuf *err)
     start_names(w);
     for (int column = 3; column < 9; column++)
         pg_array_start(&w->arrays[column], PG_INT4);
-    for (size_t i = 0; i < job->batch->message_count; i++) {
+    for (size_t i = 0; i < job->slice.message_count; i++) {
         uint32_t message = job->messages[i];
         if (job->seen[message])
             continue;

@@ -295,6 +295,32 @@ static void test_late_events_make_partitions(void **state)
     assert_int_equal(batches_recount(f->conn), 0);
 }
 
+/* More days than a transaction may hold locks for. */
+static void test_hundreds_of_days(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_batch_ struct test_batch b;
+
+    test_batch_init(&b);
+    for (unsigned i = 0; i < 600; i++) {
+        if (i % 100 == 0)
+            (void)add_message(&b, i);
+        (void)add_event(
+            &b, &(struct test_event){
+                    .id = i, .user = i % 9, .cents = -1, .usec = -(int64_t)i * USEC_PER_DAY });
+    }
+    (void)add_message(&b, 0); /* comes again in another transaction */
+    (void)add_plain(&b, 0);
+    (void)add_message(&b, 5000);
+    (void)add_event(&b, &(struct test_event){ .id = 7, .user = 7, .cents = -1 });
+    assert_int_equal(write_batch(f, &b), 0);
+    for (unsigned m = 0; m < 6; m++)
+        assert_counts(&b.batch.messages[m], 100, 0, 0);
+    assert_true(b.batch.messages[6].seen);
+    assert_counts(&b.batch.messages[7], 0, 1, 0);
+    assert_int_equal(count(f, "ledger"), 7);
+}
+
 /* Another process dropped a partition that the writer remembers. */
 static void test_partition_dropped_behind_our_back(void **state)
 {
@@ -440,6 +466,7 @@ int main(void)
         T(test_dead_events),
         T(test_newest_attributes_win),
         T(test_late_events_make_partitions),
+        T(test_hundreds_of_days),
         T(test_partition_dropped_behind_our_back),
         T(test_poison_by_trigger),
         T(test_poison_by_check),

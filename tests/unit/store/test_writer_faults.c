@@ -141,6 +141,58 @@ static void batch_of_ten(struct worker *w)
                         &(struct test_event){ .id = w->number * 10 + i, .user = i, .cents = i });
 }
 
+/* Another writer has a row of ours in an open transaction, and then ends it. */
+static void test_meets_an_open_transaction(void **state UNUSED)
+{
+    static const struct {
+        const char *sql, *end;
+        unsigned stored, duplicates, conflicts;
+        bool seen;
+    } cases[] = {
+        { "INSERT INTO event_keys VALUES ('%s', 0, now(), now())", "COMMIT", 9, 1, 1, false },
+        { "INSERT INTO event_keys VALUES ('%s', 0, now(), now())", "ROLLBACK", 10, 0, 0, false },
+        { "INSERT INTO ledger (stream, seq, stored_at, events, stored, duplicates, conflicts, dead,"
+          " expired) VALUES ('TEST_EVENTS', 1, 1767225600123456790, 10, 0, 0, 0, 0, 0)",
+          "COMMIT", 0, 0, 0, true },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        PGconn *other;
+        struct worker w;
+        char key[64], sql[400], *at;
+        struct store_message *m;
+        if (i > 0)
+            pg_database(url);
+        other = PQconnectdb(url);
+        PQfinish(conn);
+        conn = PQconnectdb(url);
+        worker_init(&w, 1);
+        batch_of_ten(&w);
+        m = &w.batch.batch.messages[0];
+        for (int b = 0; b < EVENT_KEY_BYTES; b++)
+            (void)snprintf(key + 2 * b, 3, "%02x", w.batch.batch.events[4].key.bytes[b]);
+        (void)snprintf(sql, sizeof(sql), "%s", cases[i].sql);
+        at = strstr(sql, "%s");
+        if (at)
+            (void)snprintf(at, sizeof(sql) - (size_t)(at - sql), "%s%s", key,
+                           strstr(cases[i].sql, "%s") + 2);
+        (void)pg_value(other, "BEGIN");
+        (void)pg_value(other, sql);
+        worker_start(&w, write_once);
+        pg_wait_until(conn, BLOCKED_ON_LOCK);
+        (void)pg_value(other, cases[i].end);
+        assert_int_equal(worker_join(&w), 0);
+        assert_int_equal(m->stored, cases[i].stored);
+        assert_int_equal(m->duplicates, cases[i].duplicates);
+        assert_int_equal(m->conflicts, cases[i].conflicts);
+        assert_int_equal(m->seen, cases[i].seen);
+        assert_int_equal(pg_number(conn, "SELECT count(*) FROM processed_events"), cases[i].stored);
+        assert_int_equal(pg_number(conn, "SELECT count(*) FROM ledger"), 1);
+        worker_release(&w);
+        PQfinish(other);
+    }
+}
+
 /* The writer waits for each table in turn, and its backend is killed there. */
 static void test_backend_killed_before_commit(void **state UNUSED)
 {
@@ -246,9 +298,9 @@ static void test_server_restarted(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        T(test_writers_at_the_same_keys),  T(test_backend_killed_before_commit),
-        T(test_connection_lost_in_commit), T(test_committed_unknown_to_us),
-        T(test_server_restarted),
+        T(test_writers_at_the_same_keys),     T(test_meets_an_open_transaction),
+        T(test_backend_killed_before_commit), T(test_connection_lost_in_commit),
+        T(test_committed_unknown_to_us),      T(test_server_restarted),
     };
 
     pg_server_start();
