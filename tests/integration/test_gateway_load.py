@@ -97,7 +97,8 @@ class Client(threading.Thread):
     def run(self):
         while not self.stop and not self.closed:
             run = uuid.uuid4().hex
-            self.raw.try_send(post_bytes(array_of(run, self.count)))
+            body = array_of(run, self.count)
+            self.raw.try_send(post_bytes(body if self.count > 1 else body[1:-1]))
             answer = self.raw.answer()
             self.statuses.append(answer.status if answer else None)
             if not answer:
