@@ -195,10 +195,20 @@ static int connect_now(struct db *db, struct strbuf *err)
     return set_session(db, err);
 }
 
+/* A db_cancel() that came while nothing ran. One that comes between two statements of an operation
+ * stays and ends it: every operation starts with db_connect(), and only there it is forgotten. */
+static void forget_cancel(struct db *db)
+{
+    uint64_t count;
+
+    (void)!read(db->cancel_fd, &count, sizeof(count));
+}
+
 int db_connect(struct db *db, struct strbuf *err)
 {
     int r;
 
+    forget_cancel(db);
     if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
         return 0;
     db_disconnect(db);

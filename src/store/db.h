@@ -34,8 +34,7 @@ struct db_options {
     const char *url; /* DATABASE_URL: postgresql://... or keyword=value; several hosts allowed */
     const char *application_name; /* shown in pg_stat_activity: "sluice fb-collector" */
     uint64_t connect_timeout_usec;
-    uint64_t
-        statement_timeout_usec; /* 0 = none; else a stopped server is given up shortly after it */
+    uint64_t statement_timeout_usec; /* 0 = none; else a server that is silent for longer is gone */
     bool read_only;
 };
 
@@ -45,16 +44,20 @@ struct db *db_free(struct db *db);
 DEFINE_CLEANUP(struct db *, db_free)
 
 /* Connects if it is not connected. 0, DB_RETRY or DB_REFUSED with *err for a person. Blocks up to
- * the connect timeout. TCP keepalives and tcp_user_timeout notice a peer that vanished within 15 s.
- */
+ * the connect timeout for each host of the URL (in whole seconds, at least 2). TCP keepalives and
+ * tcp_user_timeout notice a peer that vanished within 15 s. With several hosts a connection that is
+ * not read_only goes to the one that takes writes. Every other function of src/store/ connects by
+ * itself. */
 int db_connect(struct db *db, struct strbuf *err) MUST_CHECK;
 void db_disconnect(struct db *db);
 
 /* SELECT 1. */
 int db_ping(struct db *db, struct strbuf *err) MUST_CHECK;
 
-/* Cancels the statement that runs on `db`. The only function that may be called from another
- * thread. */
+/* Ends the wait for the statement that runs on `db`: its caller gets DB_RETRY (DB_UNKNOWN in a
+ * COMMIT) and the connection is dropped; the server notices within seconds. Never blocks, does
+ * nothing when nothing runs. The only function that may be called from another thread; `db` MUST
+ * outlive the call. */
 void db_cancel(struct db *db);
 
 /* The class of a SQLSTATE (5 characters). constraint: its name for 23514, else NULL. */

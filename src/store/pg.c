@@ -7,7 +7,6 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -133,10 +132,7 @@ static bool result_is_good(const PGresult *res)
 
 void pg_start_command(struct db *db)
 {
-    uint64_t count;
-
     db->failure = (struct pg_failure){ 0 };
-    (void)!read(db->cancel_fd, &count, sizeof(count));
 }
 
 /* Takes all results of one command; the last good one is the caller's. */

@@ -89,8 +89,7 @@ int pg_pipeline_sync(struct db *db, struct strbuf *err) MUST_CHECK;
 int pg_pipeline_result(struct db *db, PGresult **ret_result, struct strbuf *err) MUST_CHECK;
 int pg_pipeline_end(struct db *db, struct strbuf *err) MUST_CHECK;
 
-/* Forgets the last failure, and a db_cancel() that came while nothing ran. Every command starts so.
- */
+/* Forgets the last failure. Every command starts so. */
 void pg_start_command(struct db *db);
 /* Next result of what was sent, NULL at the end. */
 int pg_next_result(struct db *db, PGresult **ret_result, struct strbuf *err) MUST_CHECK;

@@ -59,13 +59,18 @@ struct store_writer *store_writer_new(struct db *db);
 struct store_writer *store_writer_free(struct store_writer *w);
 DEFINE_CLEANUP(struct store_writer *, store_writer_free)
 
-/* Stores the batch and commits. 0: committed, counts filled in. DB_RETRY: nothing committed, call
- * again later with the same batch. DB_UNKNOWN: likewise (the ledger tells on the next call).
- * DB_DATA_FAULT: nothing committed; some event in it can never be stored: find it with store_try().
- * DB_REFUSED: a person must act. *err for a person. Reorders nothing in the batch. */
+/* Stores the batch and commits. The events MUST stand in the order of their messages; nothing is
+ * reordered. 0: committed, counts filled in. DB_RETRY: not committed, call again later with the
+ * same batch. DB_UNKNOWN: likewise (the ledger tells on the next call). DB_DATA_FAULT: some event
+ * in it can never be stored: find it with store_try(). DB_REFUSED: a person must act. *err for a
+ * person.
+ *
+ * A batch of more than some 250 UTC days takes several transactions of whole messages, because each
+ * partition costs locks. When a later one of them fails, what the earlier ones committed is found
+ * as `seen` by the next call. */
 int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err) MUST_CHECK;
 
 /* Tries the events first..first+count-1 of the batch as store_write() would and rolls back: 0 they
- * can be stored, else an outcome as above. */
+ * can be stored, else an outcome as above. Leaves the counts alone. */
 int store_try(struct store_writer *w, struct store_batch *batch, size_t first, size_t count,
               struct strbuf *err) MUST_CHECK;
