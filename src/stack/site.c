@@ -120,15 +120,32 @@ static int given_url(char **ret, const char *url)
     return *ret ? 0 : -ENOMEM;
 }
 
+/* For the operator's commands, which are not children of the supervisor. */
+static int publish_urls(const struct site *site, struct strbuf *err)
+{
+    _cleanup_strbuf_ struct strbuf text;
+    int r;
+
+    strbuf_init(&text, 8192);
+    (void)strbuf_addf(&text, "NATS_URL=%s\nDATABASE_URL=%s\n", site->nats_url, site->database_url);
+    r = strbuf_error(&text);
+    if (r == 0)
+        r = file_replace(site->layout.dir_fd, SITE_ENV_FILE, strbuf_span(&text),
+                         /* durable= */ false);
+    if (r < 0)
+        strbuf_setf(err, "%s/" SITE_ENV_FILE ": %s", site->layout.shown, strerror(-r));
+    return r;
+}
+
 int site_settle_urls(struct site *site, struct strbuf *err)
 {
     int r = site->own_nats
                 ? private_url(site, &site->nats_url, "nats", "nats", site->port[PORT_NATS], "", err)
                 : given_url(&site->nats_url, site->settings.nats_url);
 
-    if (r < 0)
-        return r;
-    return site->own_postgres ? private_url(site, &site->database_url, "postgresql", "postgres",
-                                            site->port[PORT_POSTGRES], "/sluice", err)
-                              : given_url(&site->database_url, site->settings.database_url);
+    if (r == 0)
+        r = site->own_postgres ? private_url(site, &site->database_url, "postgresql", "postgres",
+                                             site->port[PORT_POSTGRES], "/sluice", err)
+                               : given_url(&site->database_url, site->settings.database_url);
+    return r == 0 ? publish_urls(site, err) : r;
 }

@@ -34,7 +34,9 @@ void site_release(struct site *site);
 /* Opens our own program for the children: a copy in memory when the user that they run as may not
  * execute the file. */
 int site_open_program(struct site *site, struct strbuf *err) MUST_CHECK;
-/* Reads or makes the passwords and writes the URLs. After layout_enter(). */
+/* Reads or makes the passwords and settles the URLs; writes them, NATS_URL= and DATABASE_URL=, to
+ * SITE_ENV_FILE under the data directory (0600). After layout_enter(). */
+#define SITE_ENV_FILE "run/stack.env"
 int site_settle_urls(struct site *site, struct strbuf *err) MUST_CHECK;
 
 /* A password of the stack, made at first use and kept in secrets/. ret holds SECRET_MAX bytes. */
