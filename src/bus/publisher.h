@@ -77,7 +77,7 @@ int bus_publish(struct bus_publisher *p, const struct bus_message *message, void
 /* For poll or epoll: readable when outcomes wait, timeouts included; stays readable until
  * bus_publisher_next() has returned false. Never read from it. */
 int bus_publisher_fd(const struct bus_publisher *p);
-/* Takes the next outcome; false when none waits. */
+/* Takes the next outcome, in no promised order; false when none waits. */
 bool bus_publisher_next(struct bus_publisher *p, struct bus_result *ret);
 
 /* Messages in flight. */
