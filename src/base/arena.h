@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "base/macros.h"
 #include "base/span.h"
@@ -37,4 +38,5 @@ char *arena_strndup(struct arena *a, const char *s, size_t len) MUST_CHECK;
 struct span arena_span(struct arena *a, struct span s) MUST_CHECK;
 
 #define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
-#define arena_array(a, type, n) ((type *)arena_alloc((a), sizeof(type) * (n)))
+#define arena_array(a, type, n)                                                                    \
+    ((type *)((n) > SIZE_MAX / sizeof(type) ? NULL : arena_alloc((a), sizeof(type) * (n))))

@@ -3,6 +3,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -22,6 +23,8 @@ const char *const log_format_names[LOG_FORMAT_COUNT] = {
 
 /* Room that a cut line keeps for its end. */
 #define TAIL_BYTES 64
+/* A longer message is cut. */
+#define MESSAGE_MAX 2048
 
 void log_init(struct log *log, const char *service, enum log_level level, enum log_format format)
 {
@@ -74,7 +77,8 @@ static void put_json(struct strbuf *line, const struct log *log, enum log_level 
 {
     char when[TIMESTAMP_TEXT_MAX];
     struct json_out j;
-    bool whole = true;
+    bool whole = strlen(message) <= MESSAGE_MAX;
+    struct span text = span_of(message, MIN(strlen(message), (size_t)MESSAGE_MAX));
 
     json_out_init(&j, line);
     json_object(&j);
@@ -86,7 +90,7 @@ static void put_json(struct strbuf *line, const struct log *log, enum log_level 
     json_str(&j, log_level_names[level]);
     json_key(&j, "event");
     json_str(&j, event);
-    whole &= put_field(&j, &KV_STR("message", message));
+    whole &= put_field(&j, &KV_SPAN("message", text));
     for (size_t i = 0; i < n; i++)
         whole &= put_field(&j, &kv[i]);
     if (!whole) {
@@ -96,26 +100,47 @@ static void put_json(struct strbuf *line, const struct log *log, enum log_level 
     json_object_end(&j);
 }
 
+/* Messages are for people, and may quote what others said: no control character starts a new line.
+ */
+static void put_message(struct strbuf *line, const char *message)
+{
+    size_t at = line->len;
+
+    (void)strbuf_addf(line, "%.*s", MESSAGE_MAX, message);
+    for (; at < line->len; at++)
+        if ((unsigned char)line->ptr[at] < 0x20 || line->ptr[at] == 0x7f)
+            line->ptr[at] = ' ';
+}
+
+static bool put_text_field(struct strbuf *line, const struct log_kv *kv)
+{
+    size_t before = line->len;
+    struct json_out j;
+
+    (void)strbuf_addf(line, " %s=", kv->key);
+    json_out_init(&j, line);
+    put_value(&j, kv);
+    if (!strbuf_error(line) && line->len <= LOG_LINE_MAX - TAIL_BYTES)
+        return true;
+    line->error = 0;
+    strbuf_truncate(line, before);
+    return false;
+}
+
 static void put_text(struct strbuf *line, const struct log *log, enum log_level level,
                      const char *event, const char *message, const struct log_kv *kv, size_t n)
 {
     char when[TIMESTAMP_TEXT_MAX];
     struct span time = timestamp_format(clock_wall_usec(), when);
+    bool whole = strlen(message) <= MESSAGE_MAX;
 
-    (void)strbuf_addf(line, "%.*s %-5s %s %s: %s", SPAN_ARG(time), log_level_names[level],
-                      log->service, event, message);
-    for (size_t i = 0; i < n; i++) {
-        size_t before = line->len;
-        struct json_out j;
-
-        (void)strbuf_addf(line, " %s=", kv[i].key);
-        json_out_init(&j, line);
-        put_value(&j, &kv[i]);
-        if (strbuf_error(line) || line->len > LOG_LINE_MAX - TAIL_BYTES) {
-            line->error = 0;
-            strbuf_truncate(line, before);
-        }
-    }
+    (void)strbuf_addf(line, "%.*s %-5s %s %s: ", SPAN_ARG(time), log_level_names[level],
+                      log->service, event);
+    put_message(line, message);
+    for (size_t i = 0; i < n; i++)
+        whole &= put_text_field(line, &kv[i]);
+    if (!whole)
+        (void)strbuf_adds(line, " truncated=true");
 }
 
 void log_write(struct log *log, enum log_level level, const char *event, const char *message,

@@ -155,10 +155,18 @@ char *strbuf_take(struct strbuf *sb, size_t *ret_len)
 
 void strbuf_setf(struct strbuf *sb, const char *fmt, ...)
 {
-    va_list ap;
+    va_list ap, again;
 
     strbuf_reset(sb);
     va_start(ap, fmt);
-    (void)strbuf_vaddf(sb, fmt, ap);
+    va_copy(again, ap);
+    if (strbuf_vaddf(sb, fmt, ap) == -ENOBUFS) {
+        sb->error = 0;
+        if (strbuf_reserve(sb, sb->cap) == 0) {
+            (void)vsnprintf(sb->ptr, sb->cap + 1, fmt, again);
+            sb->len = sb->cap;
+        }
+    }
+    va_end(again);
     va_end(ap);
 }

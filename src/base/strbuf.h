@@ -64,5 +64,5 @@ static inline struct span strbuf_span(const struct strbuf *sb)
 }
 
 /* For error texts, which every fallible library function hands to its caller: replaces the content.
- */
+ * A text longer than the cap is cut there: better than none. */
 void strbuf_setf(struct strbuf *sb, const char *fmt, ...) PRINTF_LIKE(2, 3);
