@@ -56,9 +56,20 @@ void supervisor_stop(struct supervisor *s)
     tell(&s->teller, LOG_INFO, "stack.stopping", "stopping everything in order");
 }
 
+/* Who waits for a detached start hears the reason at the end, and only once. */
+static void tell_failure(struct supervisor *s)
+{
+    enum teller_console mode = s->teller.mode;
+
+    if (s->starter_fd >= 0)
+        s->teller.mode = TELLER_SILENT;
+    tell(&s->teller, LOG_ERROR, "stack.failed", s->failure.ptr);
+    s->teller.mode = mode;
+}
+
 static void fail_start(struct supervisor *s)
 {
-    tell(&s->teller, LOG_ERROR, "stack.failed", s->failure.ptr);
+    tell_failure(s);
     supervisor_stop(s);
 }
 
@@ -345,7 +356,7 @@ int supervisor_run(struct supervisor *s)
     int r = begin(s);
 
     if (r < 0)
-        tell(&s->teller, LOG_ERROR, "stack.failed", s->failure.ptr);
+        tell_failure(s);
     while (r == 0 && s->phase != PHASE_STOPPED) {
         advance(s);
         if (s->phase != PHASE_STOPPED)
