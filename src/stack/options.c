@@ -57,8 +57,7 @@ static int take_scale_part(struct options *o, struct span part)
     struct span name = SPAN_NONE;
     uint32_t count;
 
-    if (!span_split(&part, '=', &name) || parse_u32(part, &count) < 0 || count < 1 ||
-        count > SCALE_MAX)
+    if (!span_split(&part, '=', &name) || parse_u32(part, &count) < 0 || count > SCALE_MAX)
         return -EINVAL;
     for (size_t i = 0; i < SCALE_COUNT; i++) {
         if (!span_eq(name, span_str(scaled_role_names[i])))
@@ -77,7 +76,7 @@ static int take_scale(struct options *o, const char *text, struct strbuf *err)
         if (take_scale_part(o, part) == 0)
             continue;
         strbuf_setf(err,
-                    "--scale takes ROLE=1 to ROLE=%d for gateway, fb-collector, ttk-collector, "
+                    "--scale takes ROLE=0 to ROLE=%d for gateway, fb-collector, ttk-collector, "
                     "reporter, as in gateway=2,fb-collector=3; not '%.*s'",
                     SCALE_MAX, SPAN_ARG(part));
         return -EINVAL;

@@ -85,7 +85,8 @@ static void say_taken(const char *name, uint32_t port, struct strbuf *err)
 static int claim_role(struct plan *plan, const struct site *site, size_t role, struct strbuf *err)
 {
     const struct unit_kind *kind = &kinds[scaled[role].unit];
-    uint32_t sockets = scaled[role].shares_socket ? 1 : site->options.scale[role];
+    uint32_t count = site->options.scale[role];
+    uint32_t sockets = scaled[role].shares_socket ? MIN(count, 1u) : count;
     int r = 0;
 
     for (uint32_t i = 0; r == 0 && i < sockets; i++) {
