@@ -40,7 +40,7 @@ static void test_refused(void **state)
         { "up --port-base 3000x", "not '3000x'" },
         { "up --port-base", "--port-base takes a value" },
         { "up --scale gateway", "not 'gateway'" },
-        { "up --scale gateway=0", "not 'gateway=0'" },
+        { "up --scale gateway=-1", "not 'gateway=-1'" },
         { "up --scale gateway=17", "not 'gateway=17'" },
         { "up --scale gateway=2,nats=2", "not 'nats=2'" },
         { "up --scale prometheus=2", "not 'prometheus=2'" },
