@@ -33,6 +33,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
     if (too_deep(data, size))
         return 0;
+    if (size && memchr(data, '\0', size)) {
+        EXPECT(!ours(data, size)); /* jansson overlooks one behind a number or a word */
+        return 0;
+    }
     theirs = jansson_verdict(data, size);
     EXPECT(theirs == VERDICT_CANNOT_SAY || ours(data, size) == (theirs == VERDICT_ACCEPTED));
     return 0;

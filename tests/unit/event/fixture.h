@@ -63,16 +63,19 @@ static inline void check_verdict(enum event_validation validation, const char *t
         assert_string_equal(d.fault.expected, v->expected);
 }
 
-/* Replaces the first `from` in `text`; an empty `from` puts it in front. */
+/* Replaces the first `from` in `text`. */
 static inline char *replaced(const char *text, const char *from, const char *to)
 {
     const char *at = strstr(text, from);
-    char *out = NULL;
+    size_t size = strlen(text) + strlen(to) + 1;
+    char *out = malloc(size);
 
-    if (!at)
+    if (!at || !out) {
+        free(out);
         fail_msg("no %s in %s", from, text);
-    else if (asprintf(&out, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from)) < 0)
-        fail_msg("out of memory");
+        return NULL;
+    }
+    (void)snprintf(out, size, "%.*s%s%s", (int)(at - text), text, to, at + strlen(from));
     return out;
 }
 
@@ -87,9 +90,9 @@ static inline char *replaced(const char *text, const char *from, const char *to)
                 "\"referrer\":\"groups\",\"videoId\":null}}}"
 #define FB_BOTTOM                                                                                  \
     FB_ENVELOPE                                                                                    \
-        "\"funnelStage\":\"bottom\",\"eventType\":\"ad.click\",\"data\":{" FB_USER                 \
-        ",\"engagement\":{\"adId\":\"ad\",\"campaignId\":\"c\",\"clickPosition\":\"center\","      \
-        "\"device\":\"mobile\",\"browser\":\"Chrome\",\"purchaseAmount\":\"12.50\"}}}"
+    "\"funnelStage\":\"bottom\",\"eventType\":\"ad.click\",\"data\":{" FB_USER                     \
+    ",\"engagement\":{\"adId\":\"ad\",\"campaignId\":\"c\",\"clickPosition\":\"center\","          \
+    "\"device\":\"mobile\",\"browser\":\"Chrome\",\"purchaseAmount\":\"12.50\"}}}"
 #define TT_ENVELOPE                                                                                \
     "{\"eventId\":\"tt-1\",\"timestamp\":\"2026-01-31T12:00:00+01:00\",\"source\":\"tiktok\","
 #define TT_USER "\"user\":{\"userId\":\"u\",\"username\":\"ann\",\"followers\":1000}"
