@@ -89,9 +89,14 @@ def test_a_wrong_amount_is_found(pipeline, tampered):
     assert "FAILED" in done.stdout and "totalRevenue" in done.stdout and "reported" in done.stdout
 
 
-def test_without_a_gateway_it_fails_and_says_so(pipeline):
-    done = run("bulk-test", "http://127.0.0.1:1/", f"http://127.0.0.1:{free_port()}", "--events", "10")
-    assert done.returncode == 1 and "reports/events" in done.stdout
+def test_without_a_gateway_it_fails_at_once(pipeline):
+    done = run("bulk-test", f"http://127.0.0.1:{free_port()}/", pipeline["reporter"], "--events", "10", seconds=15)
+    assert done.returncode == 1 and "/health/readiness" in done.stdout and "connect" in done.stdout
+
+
+def test_without_a_reporter_it_fails_at_once(pipeline):
+    done = run("bulk-test", pipeline["gateway"], f"http://127.0.0.1:{free_port()}", "--events", "10", seconds=15)
+    assert done.returncode == 1 and "reports/events" in done.stdout and "connect" in done.stdout
 
 
 WRONG = [

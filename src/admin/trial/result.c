@@ -24,9 +24,9 @@ static void print_phase(const struct trial_phase *phase)
 {
     const struct sender_counts *c = &phase->counts;
 
-    printf("%s: %llu events in %llu requests, %.1f s, %.0f events/s\n", phase->name,
+    printf("%s: %llu events in %llu request%s, %.1f s, %.0f events/s\n", phase->name,
            (unsigned long long)c->events, (unsigned long long)c->requests,
-           seconds(phase->took_usec), rate(phase));
+           c->requests == 1 ? "" : "s", seconds(phase->took_usec), rate(phase));
     printf("  %llu accepted, %llu rejected, %llu refused, %llu tries repeated\n",
            (unsigned long long)c->accepted, (unsigned long long)c->rejected,
            (unsigned long long)c->refused, (unsigned long long)c->retries);

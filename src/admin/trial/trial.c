@@ -11,11 +11,13 @@
 #include "admin/trial/phase.h"
 #include "admin/trial/result.h"
 #include "base/clock.h"
+#include "load/http_load.h"
 #include "load/random.h"
 
 #define HOUR_USEC (INT64_C(3600) * USEC_PER_SEC)
 #define WINDOW_TRIES 10
 #define CAMPAIGNS 50
+#define GATEWAY_TIMEOUT_USEC (5 * UINT64_C(1000000))
 #define PATIENCE_USEC (60 * UINT64_C(1000000)) /* without any progress */
 #define ASK_AGAIN_NSEC (50 * 1000 * 1000)
 
@@ -48,6 +50,24 @@ static int choose_window(struct trial *t, struct random *random, struct strbuf *
     return -EBUSY;
 }
 
+/* Before anything is sent: a gateway that is away would be tried for minutes. */
+static int find_gateway(const struct trial *t, struct strbuf *err)
+{
+    _cleanup_strbuf_ struct strbuf text;
+    char url[TRIAL_URL_MAX + 32];
+    long status = 0;
+    int r;
+
+    strbuf_init(&text, 65536);
+    (void)snprintf(url, sizeof(url), "%s/health/readiness", t->gateway);
+    r = http_get(url, GATEWAY_TIMEOUT_USEC, &status, &text, err);
+    if (r < 0 || status == 200)
+        return r;
+    if (status > 0)
+        strbuf_setf(err, "%s: HTTP %ld: %.200s", url, status, text.ptr);
+    return -EIO;
+}
+
 static int prepare(struct trial *t, struct strbuf *err)
 {
     char id_prefix[64];
@@ -65,7 +85,9 @@ static int prepare(struct trial *t, struct strbuf *err)
         strbuf_setf(err, "no random numbers: %s", strerror(errno));
         return -EIO;
     }
-    r = choose_window(t, &random, err);
+    r = find_gateway(t, err);
+    if (r == 0)
+        r = choose_window(t, &random, err);
     if (r < 0)
         return r;
     options.seed = random_u64(&random);
