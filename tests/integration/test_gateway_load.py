@@ -7,17 +7,10 @@ import uuid
 import pytest
 
 from harness.events import facebook_event
-from harness.gateway import RawClient, last_seq, post_bytes, stored_events
-from harness.roles import sluice_binary
+from harness.gateway import RawClient, last_seq, post_bytes, sanitized, stored_events
 from harness.wait import wait_for
 
 EVENTS, BULK = "/webhook/events", "/webhook/events/bulk"
-
-
-def sanitized():
-    with open(sluice_binary(), "rb") as binary:
-        data = binary.read()
-    return b"__asan_init" in data or b"__tsan_init" in data
 
 
 def array_of(run, count):
