@@ -44,15 +44,15 @@ uint64_t event_payload_digest(struct span raw)
         size_t left = raw.len - at;
         char last[SCAN_BLOCK];
         const char *block = raw.ptr + at;
-        uint64_t keep = UINT64_MAX;
+        uint64_t keep;
 
         if (left < SCAN_BLOCK) {
             memcpy(last, block, left);
             memset(last + left, ' ', SCAN_BLOCK - left);
             block = last;
-            keep >>= SCAN_BLOCK - left;
         }
-        keep &= scan_block(block, &carry, &masks) | ~masks.white;
+        keep = scan_block(block, &carry, &masks);
+        keep |= ~masks.white;
         to = copy_kept(to, block, keep);
         if (to > buffer + sizeof(buffer) - SCAN_BLOCK) {
             sha256_update(ctx, buffer, (size_t)(to - buffer));

@@ -27,7 +27,7 @@ static int split_array(struct frame *f, size_t max_events, struct splitter *s)
     s->end = at;
     if (frame_skip_white(s->at, s->end) == s->end)
         s->count = 0;
-    return s->count > max_events ? -E2BIG : 0;
+    return 0;
 }
 
 static int split_json(struct frame *f, size_t max_events, struct splitter *s)

@@ -99,6 +99,27 @@ static void test_never_passes_the_cap(void **state UNUSED)
     assert_int_equal(batch_writer_finish(&w, &payload, digest), -ENOBUFS);
 }
 
+/* What fits is taken, to the byte, behind the longest context line. */
+static void test_fits_tells_the_truth(void **state UNUSED)
+{
+    _cleanup_(batch_writer_release) struct batch_writer w;
+    _cleanup_free_ char *event = malloc(BATCH_BYTES_MAX);
+    char id[BATCH_CORRELATION_MAX], digest[BATCH_DIGEST_BYTES];
+    struct span payload;
+    size_t largest = BATCH_BYTES_MAX;
+
+    assert_non_null(event);
+    memset(event, 'x', BATCH_BYTES_MAX);
+    memset(id, '"', sizeof(id));
+    assert_int_equal(batch_writer_init(&w), 0);
+    while (!batch_writer_fits(&w, largest))
+        largest--;
+    assert_int_equal(batch_writer_run(&w, span_of(id, sizeof(id)), WHEN + 1), 0);
+    assert_int_equal(batch_writer_event(&w, span_of(event, largest)), 0);
+    assert_int_equal(batch_writer_finish(&w, &payload, digest), 0);
+    assert_true(payload.len <= BATCH_BYTES_MAX);
+}
+
 struct line {
     const char *text, *correlation;
 };
@@ -210,6 +231,7 @@ int main(void)
         cmocka_unit_test(test_writes_runs),
         cmocka_unit_test(test_digest_is_reset),
         cmocka_unit_test(test_never_passes_the_cap),
+        cmocka_unit_test(test_fits_tells_the_truth),
         cmocka_unit_test(test_reads),
         cmocka_unit_test(test_correlation_id_has_a_limit),
         cmocka_unit_test(test_round_trip),
