@@ -41,9 +41,12 @@ static void watch_for(struct load *l, uint64_t usec, uint64_t until_stored, cons
 
 static void usage_all(const struct stack *stack, struct usage *ret)
 {
-    for (size_t i = 0; i < stack->count; i++)
-        if (usage_of(stack->processes[i].pid, &ret[i]) < 0)
+    for (size_t i = 0; i < stack->count; i++) {
+        bool backends = strcmp(stack->processes[i].name, "postgres") == 0;
+
+        if (usage_of(stack->processes[i].pid, backends, &ret[i]) < 0)
             ret[i] = (struct usage){ 0 };
+    }
 }
 
 /* Sets CPU an event and memory of every process from two looks at them. */

@@ -130,7 +130,7 @@ static int measure_memory(struct bench *b, const struct stack *stack, struct str
 {
     const struct stack_process *gateway = stack_find(stack, "gateway");
     struct usage usage;
-    int r = gateway ? usage_of(gateway->pid, &usage) : -ESRCH;
+    int r = gateway ? usage_of(gateway->pid, /* with_children= */ false, &usage) : -ESRCH;
 
     if (r < 0) {
         strbuf_setf(err, "the gateway is gone");

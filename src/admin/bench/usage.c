@@ -33,8 +33,9 @@ static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
 }
 
 /* utime, stime, cutime and cstime are fields 14 to 17, behind the name in parentheses. */
-static int add_cpu(pid_t pid, struct sums *sums)
+static int add_cpu(pid_t pid, bool with_children, struct sums *sums)
 {
+    const int last = with_children ? 17 : 15;
     char text[1024], *at, *save = NULL, *word;
     double ticks = 0;
     int field = 2;
@@ -44,7 +45,8 @@ static int add_cpu(pid_t pid, struct sums *sums)
     at = strrchr(text, ')');
     if (!at)
         return -ESRCH;
-    for (word = strtok_r(at + 1, " ", &save); word && field < 17; word = strtok_r(NULL, " ", &save))
+    for (word = strtok_r(at + 1, " ", &save); word && field < last;
+         word = strtok_r(NULL, " ", &save))
         if (++field >= 14)
             ticks += strtod(word, NULL);
     sums->cpu_seconds += ticks / (double)sysconf(_SC_CLK_TCK);
@@ -86,7 +88,7 @@ static size_t add_children(pid_t pid, pid_t *tree, size_t count)
     return count;
 }
 
-int usage_of(pid_t pid, struct usage *ret)
+int usage_of(pid_t pid, bool with_children, struct usage *ret)
 {
     struct sums sums = { 0 };
     struct usage usage = { 0 };
@@ -94,11 +96,12 @@ int usage_of(pid_t pid, struct usage *ret)
     size_t count = 1;
 
     for (size_t i = 0; i < count; i++) {
-        int r = add_cpu(tree[i], &sums);
+        int r = add_cpu(tree[i], with_children, &sums);
         if (r < 0 && i == 0)
             return r;
         add_memory(tree[i], &sums, i == 0 ? &usage.peak_bytes : NULL);
-        count = add_children(tree[i], tree, count);
+        if (with_children)
+            count = add_children(tree[i], tree, count);
     }
     usage.cpu_seconds = sums.cpu_seconds;
     usage.memory_bytes = sums.private_bytes + sums.shared_bytes;

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
@@ -15,5 +16,6 @@ struct usage {
     uint64_t peak_bytes;   /* VmHWM of the process itself */
 };
 
-/* -ESRCH when there is no such process. */
-int usage_of(pid_t pid, struct usage *ret) MUST_CHECK;
+/* Of the process alone, or with all it started (PostgreSQL's backends). -ESRCH when there is no such
+ * process. */
+int usage_of(pid_t pid, bool with_children, struct usage *ret) MUST_CHECK;
