@@ -1,0 +1,11 @@
+/* Between the outbox's two files. */
+#pragma once
+
+#include "gateway/outbox.h"
+
+/* Adds to what is in flight; both may be negative. */
+void outbox_count_inflight(struct outbox *ob, int messages, int64_t bytes);
+
+/* One message's outcome for each request that waits for it. Calls done() of those that are. */
+void outbox_settle(struct outbox *ob, struct pending *waiters, enum failure failure,
+                   uint32_t duplicates);
