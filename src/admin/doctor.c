@@ -84,8 +84,13 @@ static void check_servers(struct findings *f, const struct doctor *d)
 
     check_bus(f, d->settings.nats_url);
     check_database(f, d->settings.database_url);
-    for (uint32_t i = 0; i < ARRAY_SIZE(roles); i++)
-        check_role(f, roles[i], d->port_base + i);
+    for (uint32_t i = 0; i < ARRAY_SIZE(roles); i++) {
+        char mend[96];
+
+        (void)snprintf(mend, sizeof(mend), "sluice %s starts it; its log says what is wrong",
+                       roles[i]);
+        check_role(f, roles[i], d->port_base + i, mend);
+    }
 }
 
 static int examine(const struct doctor *d)

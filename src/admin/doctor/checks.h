@@ -20,4 +20,4 @@ void check_database(struct findings *f, const char *url);
 
 /* The supervisor's word for each process, and what each role says of itself. */
 void check_processes(struct findings *f, const struct target *t);
-void check_role(struct findings *f, const char *name, uint32_t port);
+void check_role(struct findings *f, const char *name, uint32_t port, const char *mend);

@@ -22,29 +22,20 @@ static bool is_role(const char *name)
     return false;
 }
 
-static void check_state(struct findings *f, const struct target_process *p)
+static bool is_fine(const char *state)
 {
-    static const char *const fine[] = { "ready", "done" };
-    char mend[96];
-    bool ok = false;
-
-    for (size_t i = 0; i < ARRAY_SIZE(fine); i++)
-        ok |= strcmp(p->state, fine[i]) == 0;
-    (void)snprintf(mend, sizeof(mend), "sluice logs %s says why", p->name);
-    findings_add(f, ok ? FINDING_OK : FINDING_FAIL, "process", ok ? NULL : mend, "%s: %s, pid %lld",
-                 p->name, p->state, (long long)p->pid);
+    return strcmp(state, "ready") == 0 || strcmp(state, "done") == 0;
 }
 
-void check_role(struct findings *f, const char *name, uint32_t port)
+void check_role(struct findings *f, const char *name, uint32_t port, const char *mend)
 {
     _cleanup_strbuf_ struct strbuf text, err;
-    char url[64], mend[96];
+    char url[64];
     long status = 0;
 
     strbuf_init(&text, 65536);
     strbuf_init(&err, 1024);
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/health", port);
-    (void)snprintf(mend, sizeof(mend), "sluice logs %s says why", name);
     if (http_get(url, HEALTH_TIMEOUT_USEC, &status, &text, &err) < 0 || status == 0)
         findings_add(f, FINDING_FAIL, "health", mend, "%s does not answer: %s", name, err.ptr);
     else if (status != 200 || !strstr(text.ptr, "\"status\":\"ok\","))
@@ -57,9 +48,13 @@ void check_processes(struct findings *f, const struct target *t)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct target_process *p = &t->processes[i];
+        bool fine = is_fine(p->state);
+        char mend[96];
 
-        check_state(f, p);
+        (void)snprintf(mend, sizeof(mend), "sluice logs %s says why", p->name);
+        findings_add(f, fine ? FINDING_OK : FINDING_FAIL, "process", fine ? NULL : mend,
+                     "%s: %s, pid %lld", p->name, p->state, (long long)p->pid);
         if (p->port > 0 && is_role(p->name))
-            check_role(f, p->name, p->port);
+            check_role(f, p->name, p->port, mend);
     }
 }
