@@ -45,14 +45,14 @@ struct field {
     struct span key;
     const char *pointer; /* JSON pointer from the event's root */
     const struct field_kind *kind;
-    bool required;
-    bool nullable;
-    uint16_t
-        offset; /* where the value goes in struct event; 0 = it is only checked (raw is at 0) */
     double min, max;          /* numbers: bounds; text: of its length in bytes */
     const char *const *names; /* enumerations */
-    int name_count;
     struct field_table table; /* objects */
+    int name_count;
+    uint16_t
+        offset; /* where the value goes in struct event; 0 = it is only checked (raw is at 0) */
+    bool required;
+    bool nullable;
 };
 
 #define FIELD(parent, name) .key = { name, sizeof(name) - 1 }, .pointer = parent "/" name

@@ -6,7 +6,6 @@
 
 #include <stdbool.h>
 
-#include "base/macros.h"
 #include "event/scan.h"
 #include "event/split.h"
 
@@ -14,16 +13,17 @@ static inline void load_block(struct splitter_scan *s)
 {
     struct scan_carry carry = { .in_string = s->in_string, .escaped = s->escaped };
     struct scan_masks m;
-    size_t left = MIN((size_t)(s->end - s->block), (size_t)SCAN_BLOCK);
+    size_t left = (size_t)(s->end - s->block); /* never 0 */
+    unsigned unused = left < SCAN_BLOCK ? (unsigned)(SCAN_BLOCK - left) : 0;
     uint64_t in_string = scan_block(s->block, &carry, &m);
-    uint64_t outside = ~in_string & UINT64_MAX >> (SCAN_BLOCK - left);
+    uint64_t outside = ~in_string & UINT64_MAX >> unused;
 
     for (uint64_t lines = m.line & outside; lines; lines &= lines - 1)
         s->block[__builtin_ctzll(lines)] = ' ';
     s->brackets = m.bracket & outside;
     s->commas = m.comma & outside;
     /* Of the last block, what stands behind the body must not count. */
-    s->in_string = 0 - (in_string >> (left - 1) & 1);
+    s->in_string = 0 - (in_string << unused >> 63);
     s->escaped = carry.escaped;
 }
 
