@@ -8,12 +8,15 @@
 static int ensure(struct collector *c, struct strbuf *err)
 {
     const struct settings *s = c->settings;
+    const char *names[SOURCE_COUNT + 1] = { NULL };
     uint64_t stream_max_bytes;
     int r;
 
+    for (int i = 0; i < SOURCE_COUNT; i++)
+        names[i] = event_source_names[i];
     r = bus_layout_ensure(c->bus,
                           &(struct bus_layout){
-                              .sources = source_names,
+                              .sources = names,
                               .stream_max_bytes = s->stream_max_bytes,
                               .dlq_max_bytes = s->dlq_max_bytes,
                               .duplicate_window_usec = s->duplicate_window_usec,

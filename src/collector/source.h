@@ -27,8 +27,6 @@ extern const struct source source_tiktok;
 
 /* All of them, NULL at the end. */
 extern const struct source *const sources[];
-/* Their names, NULL at the end: what bus_layout_ensure() takes. */
-extern const char *const source_names[];
 
 /* NULL when there is none of that service name. */
 const struct source *source_of_service(const char *service);

@@ -4,8 +4,6 @@
 
 const struct source *const sources[] = { &source_facebook, &source_tiktok, NULL };
 
-const char *const source_names[] = { "facebook", "tiktok", NULL };
-
 const struct source *source_of_service(const char *service)
 {
     for (size_t i = 0; sources[i]; i++)
