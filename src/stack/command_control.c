@@ -1,5 +1,6 @@
 /* `sluice status`, `down` and `restart`: one question to the supervisor. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -94,6 +95,15 @@ static int stop_leftovers(const struct layout *layout)
     return 0;
 }
 
+/* The supervisor answers just before it ends. */
+static void wait_for_end(int pidfd)
+{
+    struct pollfd ended = { .fd = pidfd, .events = POLLIN };
+
+    while (pidfd >= 0 && poll(&ended, 1, -1) < 0 && errno == EINTR)
+        ;
+}
+
 int stack_down(int argc, char **argv)
 {
     static const struct options_command command = {
@@ -103,6 +113,7 @@ int stack_down(int argc, char **argv)
     };
     _cleanup_layout_ struct layout layout = LAYOUT_INIT;
     _cleanup_strbuf_ struct strbuf data, line;
+    _cleanup_close_ int supervisor = -1;
     struct options options;
     int r = open_stack(&command, argc, argv, &options, &layout);
 
@@ -110,11 +121,11 @@ int stack_down(int argc, char **argv)
     strbuf_init(&line, 4096);
     if (r)
         return r - 1 == STACK_NOT_RUNNING ? 0 : r - 1;
+    (void)leftovers_supervisor(layout.dir_fd, &supervisor);
     r = call_supervisor(&layout, "down", -1, &data, &line);
     if (r == -ENOENT)
         return stop_leftovers(&layout);
-    /* It answers just before it ends. */
-    layout_wait_unlocked(&layout);
+    wait_for_end(supervisor);
     if (r != 0)
         fprintf(stderr, "sluice down: %s\n", line.ptr);
     return r < 0 ? 1 : r;

@@ -160,14 +160,3 @@ void layout_path(const struct layout *l, const char *name, char ret[LAYOUT_PATH_
     if (snprintf(ret, LAYOUT_PATH_MAX, "%s/%s", l->inside, name) >= LAYOUT_PATH_MAX)
         abort();
 }
-
-void layout_wait_unlocked(const struct layout *l)
-{
-    char self[32];
-    _cleanup_close_ int fd = -1;
-
-    (void)snprintf(self, sizeof(self), "/proc/self/fd/%d", l->dir_fd);
-    fd = open(self, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd >= 0)
-        (void)flock(fd, LOCK_SH);
-}

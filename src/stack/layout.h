@@ -48,5 +48,3 @@ int layout_enter(struct layout *l, struct strbuf *err) MUST_CHECK;
 /* "<inside>/<name>"; a name of ours is short. */
 #define LAYOUT_PATH_MAX (PATH_MAX + 64)
 void layout_path(const struct layout *l, const char *name, char ret[LAYOUT_PATH_MAX]);
-/* Waits until no supervisor holds the directory. */
-void layout_wait_unlocked(const struct layout *l);

@@ -75,10 +75,11 @@ static bool catch_listed(struct leftover *l, struct span line)
            catch_process(l, (pid_t)listed.pid, listed.birth, (int)listed.stop_signal);
 }
 
-pid_t leftovers_supervisor(int data_dir_fd)
+pid_t leftovers_supervisor(int data_dir_fd, int *ret_fd)
 {
     _cleanup_strbuf_ struct strbuf text;
     struct span rest, line = SPAN_NONE;
+    struct leftover found;
     struct listed listed;
 
     strbuf_init(&text, LIST_MAX_BYTES);
@@ -86,9 +87,12 @@ pid_t leftovers_supervisor(int data_dir_fd)
         return 0;
     rest = strbuf_span(&text);
     if (!span_split(&rest, '\n', &line) || !parse_line(line, &listed) ||
-        !span_eq(listed.name, SPAN(LEFTOVERS_SUPERVISOR)))
+        !span_eq(listed.name, SPAN(LEFTOVERS_SUPERVISOR)) || !catch_listed(&found, line))
         return 0;
-    return (pid_t)listed.pid;
+    if (ret_fd)
+        *ret_fd = TAKE_FD(found.fd);
+    fd_closep(&found.fd);
+    return found.pid;
 }
 
 static int catch_all(int data_dir_fd, struct leftover all[LEFTOVERS_MAX])

@@ -17,8 +17,9 @@ void leftovers_line(struct strbuf *out, const char *name, pid_t pid, uint64_t bi
                     int stop_signal);
 /* Writes the list. */
 int leftovers_record(int data_dir_fd, struct span lines) MUST_CHECK;
-/* The pid of the supervisor that wrote the list; 0 when it says none. */
-pid_t leftovers_supervisor(int data_dir_fd);
+/* The supervisor that wrote the list: its pid, and in *ret_fd a pidfd if that is wanted. 0 when it
+ * is not alive. */
+pid_t leftovers_supervisor(int data_dir_fd, int *ret_fd);
 /* Stops what is still alive of the list, and a PostgreSQL that serves the cluster; waits for their
  * end, kills what does not stop. Runs with the rights of their owner. Returns how many there were.
  */

@@ -21,10 +21,8 @@ static int take_dotenv(struct strbuf *err)
 
     dotenv_init(&file);
     r = dotenv_read(&file, ".env", err);
-    if (r == -ENOENT) {
-        strbuf_reset(err);
+    if (r == -ENOENT)
         r = 0;
-    }
     for (size_t i = 0; r == 0 && i < file.count; i++) {
         const struct dotenv_entry *e = &file.entries[i];
         _cleanup_free_ char *key = strndup(e->key.ptr, e->key.len);
@@ -79,6 +77,7 @@ static int load_settings(struct supervisor *s, struct strbuf *err)
                     s->site.settings.host);
         return -EINVAL;
     }
+    strbuf_reset(err); /* a missing .env is none */
     s->site.own_nats = !is_set("NATS_URL");
     s->site.own_postgres = !is_set("DATABASE_URL");
     teller_init(&s->teller, (enum log_level)s->site.settings.log_level,
@@ -90,7 +89,7 @@ static int claim(struct supervisor *s, struct strbuf *err)
 {
     struct layout *layout = &s->site.layout;
     int r = layout_claim(layout, s->site.options.data, &s->site.identity, err);
-    pid_t pid = r == -EEXIST ? leftovers_supervisor(layout->dir_fd) : 0;
+    pid_t pid = r == -EEXIST ? leftovers_supervisor(layout->dir_fd, NULL) : 0;
 
     if (pid)
         (void)strbuf_addf(err, " (pid %d); sluice down --data %s stops it", (int)pid,

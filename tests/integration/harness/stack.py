@@ -1,6 +1,11 @@
 """A whole stack under its supervisor, in a folder and on ports of its own."""
+import contextlib
 import json
 import os
+import pathlib
+import pwd
+import random
+import shutil
 import signal
 import socket
 import subprocess
@@ -11,76 +16,146 @@ import requests
 from .roles import clean_environment, parse_metrics, sluice_binary
 from .wait import wait_for
 
+OFFSETS = {"gateway": 0, "fb-collector": 1, "ttk-collector": 2, "reporter": 3, "nats-server": 4, "monitoring": 5,
+           "postgres": 6, "prometheus": 7}
+ROLES = ["gateway", "fb-collector", "ttk-collector", "reporter"]
+SERVERS = ["postgres", "nats-server", "prometheus"]
+
 
 def free_port_base():
-    """Eight consecutive ports that nothing holds."""
-    for base in range(21000, 60000, 37):
-        sockets = []
-        try:
-            for port in range(base, base + 8):
-                sock = socket.socket()
-                sockets.append(sock)
-                sock.bind(("127.0.0.1", port))
-            return base
-        except OSError:
-            continue
-        finally:
-            for sock in sockets:
-                sock.close()
+    """Eight consecutive ports that nothing holds, below the kernel's ephemeral range."""
+    for base in random.sample(range(20000, 32000, 8), 200):
+        with contextlib.ExitStack() as sockets:
+            try:
+                for port in range(base, base + 8):
+                    sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
+                return base
+            except OSError:
+                continue
     raise RuntimeError("no eight free ports in a row")
 
 
 class Stack:
-    def __init__(self, data=None, base=None):
-        self.folder = tempfile.mkdtemp(prefix="sluice-test-stack-")
-        self.data = data or os.path.join(self.folder, "var")
+    """The folder is closed to others, as a clone in /root is: the stack's user must get along with that."""
+
+    def __init__(self, data=None, base=None, env=None):
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="sluice-test-stack-"))
+        self.data = pathlib.Path(data or self.folder / "var")
         self.base = base or free_port_base()
+        self.env = clean_environment(env)
+        self.binary = sluice_binary()
+
+    def argv(self, command, *words):
+        return [str(self.binary), command, "--data", str(self.data), *map(str, words)]
 
     def run(self, *words, env=None, timeout=180):
         """One command of the launcher's binary on this stack."""
-        return subprocess.run([sluice_binary(), words[0], "--data", self.data, *words[1:]], stdin=subprocess.DEVNULL,
-                              capture_output=True, text=True, timeout=timeout, env=clean_environment(env),
-                              cwd=self.folder, check=False)
+        extra = {name: str(value) for name, value in (env or {}).items()}
+        return subprocess.run(self.argv(*words), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+                              timeout=timeout, env={**self.env, **extra}, cwd=self.folder, check=False)
 
-    def up(self, *options, env=None):
-        done = self.run("up", "--detach", "--port-base", str(self.base), *options, env=env)
+    def popen(self, command, *options, **popen_options):
+        """`up` or `demo` in the foreground."""
+        return subprocess.Popen(self.argv(command, "--port-base", self.base, *options), cwd=self.folder, env=self.env,
+                                **popen_options)
+
+    def try_up(self, *options, env=None, command="up"):
+        return self.run(command, "--detach", "--port-base", str(self.base), *options, env=env)
+
+    def up(self, *options, env=None, command="up"):
+        done = self.try_up(*options, env=env, command=command)
         assert done.returncode == 0, f"up failed with {done.returncode}: {done.stdout}{done.stderr}"
         return self
 
     def down(self):
         done = self.run("down")
         assert done.returncode == 0, f"down failed with {done.returncode}: {done.stdout}{done.stderr}"
+        return done
+
+    def remove(self):
+        """Stops it, whatever state a test left it in, and deletes its folder."""
+        try:
+            self.down()
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def status(self):
         """{name: {"name", "pid", "port", "state"}}"""
         done = self.run("status", "--json")
         return {row["name"]: row for row in json.loads(done.stdout)} if done.stdout.strip() else {}
 
+    def pid(self, name):
+        return self.status()[name]["pid"]
+
     def kill9(self, name):
-        pid = self.status()[name]["pid"]
+        pid = self.pid(name)
         os.kill(pid, signal.SIGKILL)
         return pid
 
-    def port(self, role):
-        order = ["gateway", "fb-collector", "ttk-collector", "reporter"]
-        return self.base + order.index(role)
+    def wait_state(self, name, state="ready", other_than=None, seconds=30):
+        def reached():
+            row = self.status()[name]
+            return row["state"] == state and row["pid"] != other_than
 
-    def url(self, role):
-        return f"http://127.0.0.1:{self.port(role)}"
+        wait_for(reached, seconds, f"{name} to be {state}")
 
-    def get(self, role, path, **options):
-        return requests.get(self.url(role) + path, timeout=options.pop("timeout", 30), **options)
+    def port(self, name):
+        return self.base + OFFSETS[name]
+
+    def url(self, name):
+        return f"http://127.0.0.1:{self.port(name)}"
+
+    def get(self, name, path, **options):
+        return requests.get(self.url(name) + path, timeout=options.pop("timeout", 30), **options)
+
+    def post(self, events, **options):
+        return requests.post(self.url("gateway") + "/webhook/events", json=events,
+                             timeout=options.pop("timeout", 30), **options)
 
     def metrics(self, role):
         return parse_metrics(self.get(role, "/metrics").text)
 
-    def query(self, sql):
-        done = self.run("psql", "-At", "-c", sql)
+    def sql(self, text):
+        """What psql prints."""
+        done = self.run("psql", "-At", "-c", text)
         assert done.returncode == 0, done.stderr
-        return [line.split("|") for line in done.stdout.splitlines()]
+        return done.stdout.strip()
+
+    def query(self, sql):
+        return [line.split("|") for line in self.sql(sql).splitlines()]
+
+    def stored(self):
+        return int(self.sql("SELECT count(*) FROM processed_events"))
+
+    def log_text(self, name):
+        path = self.data / "log" / f"{name}.log"
+        return path.read_text(errors="replace") if path.exists() else ""
 
     def wait_ready(self, seconds=30):
-        for role in ("gateway", "fb-collector", "ttk-collector", "reporter"):
+        for role in ROLES:
             wait_for(lambda r=role: self.get(r, "/health/readiness", timeout=2).status_code == 200, seconds,
                      f"{role} to be ready")
         return self
+
+
+def is_alive(pid):
+    """A zombie that nobody has waited for yet is not."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii", errors="replace") as stat:
+            return stat.read().rsplit(")", 1)[1].split()[0] not in "ZX"
+    except FileNotFoundError:
+        return False
+
+
+def user_of(pid):
+    return pwd.getpwuid(os.stat(f"/proc/{pid}").st_uid).pw_name
+
+
+@contextlib.contextmanager
+def held_port(port):
+    """Somebody else listens there."""
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind(("127.0.0.1", port))
+        sock.listen()
+        yield sock
