@@ -91,8 +91,11 @@ static void on_request(struct http_request *req, struct gateway_loop *loop, bool
     }
     p = pending_get(&loop->pool);
     if (!p) {
-        http_reply_error(req, 503, failure_texts[FAILURE_MEMORY].code,
-                         failure_texts[FAILURE_MEMORY].message, NULL, 0);
+        const struct failure_text *text = &failure_texts[FAILURE_MEMORY];
+        struct http_header retry = { "Retry-After", text->retry_after };
+
+        metric_add(gw->metrics.requests[REQUEST_FAILED], 1);
+        http_reply_error(req, 503, text->code, text->message, &retry, 1);
         return;
     }
     p->req = req;
