@@ -59,15 +59,17 @@ static int move(struct worker *w, struct work *from, size_t message, struct work
     return r;
 }
 
-static int decode_all(struct worker *w, struct work *work)
+static int decode_all(struct worker *w, struct work *work, bool alone)
 {
-    for (size_t i = 0; i < work->message_count; i++) {
-        int r = worker_decode(w, work, i, w->suspects_decoder);
+    int r = 0;
 
-        if (r < 0)
-            return r;
-    }
-    return 0;
+    if (!alone)
+        (void)pthread_rwlock_rdlock(&w->c->company);
+    for (size_t i = 0; i < work->message_count && r == 0; i++)
+        r = worker_decode(w, work, i, w->suspects_decoder);
+    if (!alone)
+        (void)pthread_rwlock_unlock(&w->c->company);
+    return r;
 }
 
 /* Noted already. Answers and empties the batch. */
@@ -75,7 +77,7 @@ static void settle(struct worker *w, struct work *now, bool alone, bool condemne
 {
     int r = condemned ? work_condemn(now, 0, "killed_collector",
                                      "the collector died three times with this message alone")
-                      : decode_all(w, now);
+                      : decode_all(w, now, alone);
 
     if (r == 0)
         r = write_settle(w, now, alone);
