@@ -71,7 +71,7 @@ static void set_costs(struct bench *b, const struct stack *stack, const struct u
 static void steady_state(struct load *l, const char *key, bool costs)
 {
     struct bench *b = l->bench;
-    struct usage before[STACK_PROCESSES_MAX], after[STACK_PROCESSES_MAX];
+    struct usage before[STACK_PROCESSES_MAX] = { 0 }, after[STACK_PROCESSES_MAX] = { 0 };
     uint64_t started, first, stored;
     double seconds;
 

@@ -60,9 +60,8 @@ static int run_client(struct bench *b, const struct stack *stack, struct bulk *b
     bulk->started = clock_mono_usec();
     r = client_run(&options, result, err);
     if (r == 0 && result->failed) {
-        strbuf_setf(err, "%llu of %llu requests to %s were not answered 200",
-                    (unsigned long long)result->failed,
-                    (unsigned long long)(result->failed + result->ok), path);
+        strbuf_setf(err, "%lu of %lu requests to %s were not answered 200", result->failed,
+                    result->failed + result->ok, path);
         return -EIO;
     }
     return r;
