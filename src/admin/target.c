@@ -41,13 +41,16 @@ static void take_process(struct target *t, struct json_value item)
 int target_parse(struct target *t, struct span json, struct strbuf *err)
 {
     struct json_parser *parser = json_parser_new(STATUS_MAX_BYTES, STATUS_DEPTH_MAX);
-    struct json_value root, item;
+    struct json_value root = { 0 }, item;
     const char *why = "expected a list";
     struct span key;
-    int r = -ENOMEM;
+    int r;
 
-    if (parser)
-        r = json_parse(parser, json, &root, &why);
+    if (!parser) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    r = json_parse(parser, json, &root, &why);
     if (r == 0 && json_kind_of(root) != JSON_ARRAY)
         r = -EBADMSG;
     if (r < 0)

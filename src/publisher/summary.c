@@ -1,5 +1,6 @@
 #include "publisher/summary.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -15,9 +16,9 @@ static double rate(uint64_t events, uint64_t usec)
 
 static void print_counts(const struct sender_counts *c, double per_second)
 {
-    printf("%llu accepted  %llu rejected  %llu known already  %llu retries  %.0f events/s",
-           (unsigned long long)c->accepted, (unsigned long long)(c->rejected + c->refused),
-           (unsigned long long)c->duplicates, (unsigned long long)c->retries, per_second);
+    printf("%" PRIu64 " accepted  %" PRIu64 " rejected  %" PRIu64 " known already  %" PRIu64
+           " retries  %.0f events/s",
+           c->accepted, c->rejected + c->refused, c->duplicates, c->retries, per_second);
 }
 
 static void show_live(const struct sender *sender, double per_second)
@@ -83,9 +84,9 @@ void summary_finish(struct summary *s, const struct sender *sender)
     print_counts(c, per_second);
     printf("\n");
     if (sender_open(sender) > 0)
-        printf("%llu events were never answered: %s\n",
-               (unsigned long long)sender_open_events(sender), sender_trouble(sender));
+        printf("%" PRIu64 " events were never answered: %s\n", sender_open_events(sender),
+               sender_trouble(sender));
     else if (c->surprises > 0)
-        printf("%llu answers were not what their events deserve, the last: %s\n",
-               (unsigned long long)c->surprises, sender_trouble(sender));
+        printf("%" PRIu64 " answers were not what their events deserve, the last: %s\n",
+               c->surprises, sender_trouble(sender));
 }

@@ -10,7 +10,7 @@
 #define ROWS_FIRST 256
 #define ARENA_BLOCK_BYTES ((size_t)64 << 10)
 #define ARENA_MAX_BYTES ((size_t)8 << 20)
-#define DATABASE_TIMEOUT_USEC (5 * UINT64_C(1000000))
+#define DATABASE_TIMEOUT_USEC (2 * UINT64_C(1000000)) /* stopping waits for it too */
 
 struct samples {
     struct service *service;

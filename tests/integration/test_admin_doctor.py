@@ -84,14 +84,19 @@ def test_a_missing_stream_is_found(stack):
     client.close()
 
 
-def test_a_schema_that_is_behind_is_found(stack):
-    stack.sql("UPDATE schema_migrations SET version = version + 100 WHERE version = (SELECT max(version) FROM"
-                " schema_migrations)")
+def run_sql(stack, sql):
+    done = stack.run("psql", "-c", sql)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_schema_that_is_ahead_is_found(stack):
+    newest = "(SELECT max(version) FROM schema_migrations)"
+    run_sql(stack, f"UPDATE schema_migrations SET version = version + 100 WHERE version = {newest}")
     try:
         _, findings = doctor("--data", str(stack.data))
         assert of(findings, "migrations", "warn")
     finally:
-        stack.sql("UPDATE schema_migrations SET version = version - 100 WHERE version > 100")
+        run_sql(stack, "UPDATE schema_migrations SET version = version - 100 WHERE version > 100")
 
 
 @pytest.mark.parametrize("process,check", [("postgres", "database"), ("nats-server", "nats"), ("reporter", "health")])

@@ -143,6 +143,16 @@ def test_a_frozen_database_holds_nothing_for_ever(start_role, postgres, database
     assert role.get("/reports/events").status_code == 200
 
 
+def test_a_frozen_database_does_not_hold_the_end(start_role, postgres, database):
+    role = start_role("reporter", env={"SHUTDOWN_TIMEOUT": "2s"}).wait_ready()
+    with concurrent.futures.ThreadPoolExecutor(1) as pool:
+        with Locked(database), frozen(postgres):
+            answer = pool.submit(role.get, "/reports/events", timeout=60)
+            wait_for(lambda: role.metrics()["reporter_reports_running"] == 1, 10, "the report to run")
+            assert role.terminate(15) == 0
+            assert answer.result().status_code == 503
+
+
 def test_terminate_finishes_what_runs(start_role, database):
     role = start_role("reporter", env={"REPORT_TIMEOUT": "60s"}).wait_ready()
     with concurrent.futures.ThreadPoolExecutor(1) as pool:

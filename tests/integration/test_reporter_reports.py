@@ -5,6 +5,7 @@ import datetime
 import json
 import random
 import re
+import threading
 from decimal import Decimal
 
 import pytest
@@ -187,3 +188,30 @@ def test_a_plus_in_an_offset_may_stand_as_it_is(reporter, events):
     answer = reporter.get(f"/reports/events?from={text}")
     assert answer.status_code == 200, answer.text
     assert answer.json()["data"]["totalEvents"] == len(oracle.in_range(events, start))
+
+
+def test_every_answer_is_one_snapshot(nats, postgres):
+    """While events are being stored: parts add up to the total in each answer, and nothing ever goes away."""
+    database = postgres.new_database()
+    events = [random_event(random.Random(n), users=200, span_hours=30) for n in range(6000)]
+    total, answers = 0, 0
+    with roles(NATS_URL=nats.url, DATABASE_URL=database.url, BATCH_MAX_EVENTS="200") as start:
+        collectors = [start("fb-collector"), start("ttk-collector")]
+        reporter = start("reporter")
+        gateway = start("gateway")
+        sender = threading.Thread(target=lambda: [gateway.post("/webhook/events", events[i:i + 100])
+                                                  for i in range(0, len(events), 100)])
+        sender.start()
+        while total < len(events):
+            data, _ = ask(reporter, "events")
+            for name in ("eventsBySource", "eventsByFunnelStage", "eventsByType"):
+                assert sum(data[name].values()) == data["totalEvents"]
+            assert data["totalEvents"] >= total
+            total = data["totalEvents"]
+            revenue, _ = ask(reporter, "revenue")
+            assert sum(revenue["revenueBySource"].values()) == sum(revenue["revenueByCampaign"].values())
+            assert sum(revenue["revenueBySource"].values()) == revenue["totalRevenue"]
+            answers += 1
+            assert all(c.returncode is None for c in collectors)
+        sender.join()
+    assert total == len(events) and answers > 3
