@@ -39,8 +39,8 @@ static double lag_seconds(struct collector *c, uint64_t waiting)
 
 static int look(struct collector *c, struct strbuf *err)
 {
-    struct bus_consumer_state consumer;
-    struct bus_stream_state stream;
+    struct bus_consumer_state consumer = { 0 };
+    struct bus_stream_state stream = { 0 };
     struct figures *f = &c->figures;
     uint64_t waiting;
     int r;

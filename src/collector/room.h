@@ -21,7 +21,7 @@ static inline void *room_grown(void *array, size_t *room, size_t element)
     ({                                                                                             \
         int room_r_ = 0;                                                                           \
         if ((count) >= (room)) {                                                                   \
-            void *room_bigger_ = room_grown((array), &(room), sizeof(*(array)));                   \
+            void *room_bigger_ = room_grown((array), &(room), sizeof((array)[0]));                 \
             if (room_bigger_)                                                                      \
                 (array) = room_bigger_;                                                            \
             else                                                                                   \

@@ -48,7 +48,7 @@ int port_listen(const char *host, uint32_t port, int *ret_fd)
 
 uint32_t port_of(int fd)
 {
-    struct sockaddr_storage address;
+    struct sockaddr_storage address = { 0 };
     socklen_t len = sizeof(address);
 
     if (getsockname(fd, (struct sockaddr *)&address, &len) < 0)
