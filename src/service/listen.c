@@ -27,14 +27,19 @@ static bool is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
-int listen_inherited(void)
+static int take(int fd)
 {
-    bool ours = number_of("LISTEN_PID") == (uint64_t)getpid() && number_of("LISTEN_FDS") > 0;
+    return is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
+}
+
+void listen_inherited(struct listen_sockets *ret)
+{
+    bool ours = number_of("LISTEN_PID") == (uint64_t)getpid();
+    uint64_t count = ours ? number_of("LISTEN_FDS") : 0;
 
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_FDNAMES");
-    if (!ours || !is_listening(FIRST_FD) || fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC) < 0)
-        return -1;
-    return FIRST_FD;
+    ret->service = count > 0 ? take(FIRST_FD) : -1;
+    ret->observer = count > 1 ? take(FIRST_FD + 1) : -1;
 }

@@ -1,10 +1,13 @@
 /*
  * Listening sockets handed down by a supervisor or systemd: LISTEN_PID, LISTEN_FDS, descriptors
- * from 3 (sd_listen_fds(3)). Takes the first; marks it close-on-exec; unsets the variables.
+ * from 3 (sd_listen_fds(3)). Marks them close-on-exec; unsets the variables.
  */
 #pragma once
 
-#include "base/macros.h"
+/* -1 when it was not handed down to this process. */
+struct listen_sockets {
+    int service;  /* the first: where requests come in, perhaps shared with other processes */
+    int observer; /* the second: for health and metrics of this process alone */
+};
 
-/* The inherited listening socket, or -1 when none was handed down to this process. */
-int listen_inherited(void) MUST_CHECK;
+void listen_inherited(struct listen_sockets *ret);

@@ -18,6 +18,7 @@
 #include "service/listen.h"
 #include "service/minute.h"
 #include "service/notify.h"
+#include "service/observer.h"
 
 #define EXIT_SETTINGS 2
 #define EXIT_SECOND_SIGNAL 130
@@ -30,7 +31,9 @@ struct life {
     size_t route_count;
     struct minute_clock *minutes;
     sem_t end_asked;
-    bool role_begun; /* its start() was called, so that its stop() must be */
+    struct listen_sockets sockets;
+    struct observer *observer; /* NULL without a socket for it */
+    bool role_begun;           /* its start() was called, so that its stop() must be */
 };
 
 static void ending_signals(sigset_t *set)
@@ -132,7 +135,7 @@ static int open_http(struct life *life, struct strbuf *err)
     struct http_server_options options = {
         .host = c->host,
         .port = c->port ? c->port : s->role->default_port,
-        .listen_fd = listen_inherited(),
+        .listen_fd = life->sockets.service,
         .threads = c->http_threads,
         .connections_max = c->connections_max,
         .connections_per_address_max = c->connections_per_address_max,
@@ -179,6 +182,11 @@ static int start(struct life *life, struct strbuf *err)
     r = http_server_start(s->http, err);
     if (r < 0)
         return r;
+    if (life->sockets.observer >= 0) {
+        r = observer_new(s, life->sockets.observer, &life->observer, err);
+        if (r < 0)
+            return r;
+    }
     if (s->on_minute) {
         life->minutes = minute_clock_new(s, err);
         if (!life->minutes)
@@ -235,6 +243,7 @@ static void drain(struct life *life)
     if (http_server_stop(s->http, deadline) < 0)
         log_warn(&s->log, "service.cut", "the time to stop was up before all requests were done",
                  KV_STR("then", "the rest was answered with 503"));
+    life->observer = observer_free(life->observer);
     life->minutes = minute_clock_free(life->minutes);
 }
 
@@ -256,6 +265,7 @@ static int run(struct life *life)
 
     strbuf_init(&err, ERROR_MAX_BYTES);
     raise_fd_limit();
+    listen_inherited(&life->sockets);
     open_metrics(s);
     r = start(life, &err);
     if (r < 0) {

@@ -166,8 +166,11 @@ int child_spawn(const struct child_spec *spec, pid_t *ret_pid, struct strbuf *er
     pid_t pid, self = getpid();
     int ends[2], failure = 0;
 
-    if (pipe2(ends, O_CLOEXEC) < 0)
-        return -errno;
+    if (pipe2(ends, O_CLOEXEC) < 0) {
+        failure = -errno;
+        strbuf_setf(err, "%s cannot be started: %s", spec->argv[0], strerror(-failure));
+        return failure;
+    }
     read_fd = ends[0];
     pid = fork();
     if (pid == 0) {
@@ -199,8 +202,8 @@ void child_status_text(int status, struct strbuf *out)
 
 int child_run_to_end(const struct child_spec *spec, struct strbuf *err)
 {
-    pid_t pid;
-    int status, r;
+    pid_t pid = 0;
+    int status = 0, r;
 
     r = child_spawn(spec, &pid, err);
     if (r < 0)

@@ -71,7 +71,7 @@ static int write_config(const struct site *site, struct strbuf *err)
 {
     _cleanup_strbuf_ struct strbuf text;
     char secret[SECRET_MAX];
-    uint64_t limit;
+    uint64_t limit = 0;
     int r = site_secret(site, "nats", secret, err);
 
     strbuf_init(&text, 4096);

@@ -64,6 +64,7 @@ void plan_init(struct plan *plan)
 {
     plan->count = 0;
     memset(plan->sockets.fd, -1, sizeof(plan->sockets.fd));
+    memset(plan->sockets.own, -1, sizeof(plan->sockets.own));
 }
 
 void plan_release(struct plan *plan)
@@ -71,8 +72,10 @@ void plan_release(struct plan *plan)
     for (size_t i = 0; i < plan->count; i++)
         unit_release(&plan->units[i]);
     for (size_t role = 0; role < SCALE_COUNT; role++)
-        for (size_t i = 0; i < SCALE_MAX; i++)
+        for (size_t i = 0; i < SCALE_MAX; i++) {
             fd_closep(&plan->sockets.fd[role][i]);
+            fd_closep(&plan->sockets.own[role][i]);
+        }
     plan->count = 0;
 }
 
@@ -99,6 +102,21 @@ static int claim_role(struct plan *plan, const struct site *site, size_t role, s
             (void)strbuf_addf(err, "%s%s cannot listen on %s port %u: %s", err->len ? "; " : "",
                               kind->name, site->settings.host, port, strerror(-r));
     }
+    return r;
+}
+
+static int claim_own(struct plan *plan, const struct site *site, size_t role, struct strbuf *err)
+{
+    uint32_t count = site->options.scale[role];
+    int r = 0;
+
+    if (!scaled[role].shares_socket || count < 2)
+        return 0;
+    for (uint32_t i = 0; r == 0 && i < count; i++)
+        r = port_listen("127.0.0.1", 0, &plan->sockets.own[role][i]);
+    if (r < 0)
+        (void)strbuf_addf(err, "%sno free port for the metrics of %s: %s", err->len ? "; " : "",
+                          kinds[scaled[role].unit].name, strerror(-r));
     return r;
 }
 
@@ -139,7 +157,7 @@ int plan_claim_ports(struct plan *plan, struct site *site, struct teller *teller
     if (!site->options.port_base_given)
         site->port[PORT_PROMETHEUS] = PORT_PROMETHEUS_DEFAULT;
     for (size_t role = 0; role < SCALE_COUNT; role++)
-        r |= claim_role(plan, site, role, err);
+        r |= claim_role(plan, site, role, err) | claim_own(plan, site, role, err);
     if (site->own_nats)
         r |= claim_server(site, "NATS", PORT_NATS, err) |
              claim_server(site, "NATS monitoring", PORT_NATS_MONITOR, err);
@@ -175,6 +193,10 @@ static void add_role(struct plan *plan, size_t role, const struct crew *crew)
 
         u->listen_fds[u->listen_count++] = fd;
         u->port = u->own_port = port_of(fd);
+        if (plan->sockets.own[role][i] < 0)
+            continue;
+        u->listen_fds[u->listen_count++] = plan->sockets.own[role][i];
+        u->own_port = port_of(plan->sockets.own[role][i]);
     }
 }
 

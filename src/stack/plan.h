@@ -17,8 +17,10 @@
 
 /* The listening sockets of the roles, opened before anything starts and owned here. */
 struct plan_sockets {
-    /* [role][instance]: all instances of a role that serves requests share the first one. */
+    /* [role][instance]: all instances of a role that serves requests share the first one ... */
     int fd[SCALE_COUNT][SCALE_MAX];
+    /* ... and then each has one of its own, for its health and metrics */
+    int own[SCALE_COUNT][SCALE_MAX];
 };
 
 struct plan {

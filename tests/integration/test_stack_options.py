@@ -126,6 +126,13 @@ def test_scale(stack):
         assert stack.post(facebook_event()).status_code == 200
     wait_for(lambda: stack.stored() == 20, 30, "the events to be stored")
 
+    def scraped():
+        query = {"query": "sum(gateway_events_accepted_total) and on() (count(up{job='gateway'} == 1) == 2)"}
+        found = stack.get("prometheus", "/api/v1/query", params=query).json()["data"]["result"]
+        return [row["value"][1] for row in found] == ["20"]
+
+    wait_for(scraped, 30, "Prometheus to read each gateway's own counters")
+
 
 def test_demo_sends_events(stack):
     stack.up(command="demo")

@@ -21,6 +21,8 @@ OFFSETS = {"gateway": 0, "fb-collector": 1, "ttk-collector": 2, "reporter": 3, "
 ROLES = ["gateway", "fb-collector", "ttk-collector", "reporter"]
 SERVERS = ["postgres", "nats-server", "prometheus"]
 
+SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
+
 
 def free_port_base():
     """Eight consecutive ports that nothing holds, below the kernel's ephemeral range."""
@@ -76,6 +78,9 @@ class Stack:
         """Stops it, whatever state a test left it in, and deletes its folder."""
         try:
             self.down()
+            for log in self.data.glob("log/*.log"):
+                text = log.read_text(errors="replace")
+                assert not any(mark in text for mark in SANITIZER_MARKS), f"{log.name}: {text[-4000:]}"
         finally:
             shutil.rmtree(self.folder, ignore_errors=True)
 
