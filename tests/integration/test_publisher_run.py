@@ -93,6 +93,10 @@ def events_in(nats):
     return events
 
 
+def refusals(gateway):
+    return gateway.metrics()['http_requests_total{code="503"}']
+
+
 def ids(events):
     return {(e["source"], e["eventId"]) for e in events}
 
@@ -154,8 +158,9 @@ def test_killing_the_gateway_loses_nothing(start_role, nats):
 def test_nats_away_is_waited_out(start_role, nats):
     gateway = start_role("gateway").wait_ready()
     nats.stop()
+    before = refusals(gateway)
     publisher = start(gateway.port, "--count", "100", "--rate", "max", "--corrupt", "0", "--duplicates", "0")
-    wait_for(lambda: gateway.metrics()['http_requests_total{code="503"}'] > 0, 20, "a 503")
+    wait_for(lambda: refusals(gateway) > before, 20, "a 503")
     nats.start()
     status, done = finish(publisher)
     assert status == 0 and done["accepted"] == 100 and done["retries"] > 0
@@ -173,12 +178,15 @@ def test_rate(start_role, nats):
 
 def test_terminate_finishes_what_is_open(start_role, nats):
     gateway = start_role("gateway").wait_ready()
-    publisher = start(gateway.port, "--rate", "500")
-    wait_for(lambda: sum(nats.client().stream_state(s)["messages"] for s in STREAMS) > 10, 30, "events to flow")
+    nats.stop()
+    before = refusals(gateway)
+    publisher = start(gateway.port, "--rate", "max", "--connections", "2", "--batch", "10", "--corrupt", "0")
+    wait_for(lambda: refusals(gateway) > before, 20, "a 503")
     publisher.send_signal(signal.SIGTERM)
+    nats.start()
     status, done = finish(publisher, 15)
-    assert status == 0 and done["unanswered"] == 0
-    assert len(events_in(nats)) <= done["accepted"] and done["accepted"] > 10
+    assert status == 0 and done["unanswered"] == 0 and done["requests"] == 2 and done["accepted"] == 20
+    assert 15 < len(ids(events_in(nats))) <= 20
 
 
 def test_terminate_says_what_was_never_answered():
