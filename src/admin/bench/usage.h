@@ -16,6 +16,6 @@ struct usage {
     uint64_t peak_bytes;   /* VmHWM of the process itself */
 };
 
-/* Of the process alone, or with all it started (PostgreSQL's backends). -ESRCH when there is no such
- * process. */
+/* Of the process alone, or with all it started (PostgreSQL's backends). -ESRCH when there is no
+ * such process. */
 int usage_of(pid_t pid, bool with_children, struct usage *ret) MUST_CHECK;
