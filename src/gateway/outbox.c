@@ -139,6 +139,17 @@ static void count_outcome(struct outbox *ob, const struct outgoing *out, enum fa
         metric_add(gm->duplicates[out->lane], out->events);
 }
 
+/* What gathered behind the lane's only message has waited as long as that, so that it shares its
+ * timeout. */
+static void confirm_shared(struct outbox *ob, int lane, enum failure failure)
+{
+    struct outbox_message *m = &ob->shared[lane];
+
+    m->unconfirmed--;
+    if (failure == FAILURE_ACK_TIMEOUT && !m->unconfirmed && m->writer.events)
+        outbox_drop(ob, m, lane, failure);
+}
+
 static void settle(struct outbox *ob, const struct bus_result *result, uint64_t now_usec)
 {
     struct outgoing *out = result->token;
@@ -146,6 +157,8 @@ static void settle(struct outbox *ob, const struct bus_result *result, uint64_t 
     bool duplicate = result->outcome == BUS_DUPLICATE;
     struct pending *waiters = out->waiters;
     uint32_t duplicates = duplicate ? out->events : 0;
+    bool shared = out->shared;
+    int lane = out->lane;
 
     metric_observe(ob->options.metrics->ack_seconds, (double)(now_usec - out->sent_usec) / 1e6);
     count_outcome(ob, out, failure, duplicate);
@@ -155,6 +168,8 @@ static void settle(struct outbox *ob, const struct bus_result *result, uint64_t 
     out->next = ob->free;
     ob->free = out;
     outbox_settle(ob, waiters, failure, duplicates);
+    if (shared)
+        confirm_shared(ob, lane, failure);
 }
 
 void outbox_collect(struct outbox *ob)

@@ -2,11 +2,11 @@
  * The outbox of one thread: gathers valid events into messages by lane, publishes them and the dead
  * letters, and tells each struct pending what became of its messages.
  *
- * Two sets of open messages. Shared ones hold single events of several requests (group commit):
- * they are sent by outbox_flush_shared() at the end of a turn of the loop, or when the next event
- * would not fit. While as much is in flight as the limits allow they stay open and grow; never a
- * timer. Own ones hold the events of one request with many: its messages have the same digest when
- * it comes again.
+ * Two sets of open messages. Shared ones hold single events of several requests (group commit): one
+ * is sent at the end of a turn of the loop, and while it is not confirmed the next one of its lane
+ * stays open and gathers, until the ack comes or the next event would not fit. Nothing waits for a
+ * timer: a lane without a message in flight sends at once. Own ones hold the events of one request
+ * with many: its messages have the same digest when it comes again.
  *
  * At most OUTBOX_MESSAGES_MAX messages and OUTBOX_BYTES_MAX bytes are in flight. Beyond, a loop's
  * outbox refuses (FAILURE_OVERLOADED), a worker's waits for outcomes.
@@ -36,12 +36,16 @@ struct outgoing {
     size_t bytes;
     uint32_t events; /* 0 for a dead letter */
     int lane;        /* of events */
+    bool shared;
     int stream;
 };
 
 struct outbox_message {
     struct batch_writer writer;
     struct pending *waiters;
+    /* of a shared lane: what was sent before this message */
+    uint32_t unconfirmed;
+    uint64_t sent_usec; /* the last of them */
 };
 
 struct outbox_options {

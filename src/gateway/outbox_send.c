@@ -7,6 +7,9 @@
 
 /* How long a worker sleeps at most before it looks whether its request was cancelled. */
 #define WAIT_STEP_USEC (20 * USEC_PER_MSEC)
+/* An ack takes about a millisecond. One that takes so long says that the server has stopped: what
+ * comes now is sent all the same, and its ack timeout begins. */
+#define GATHER_USEC_MAX (100 * USEC_PER_MSEC)
 
 static enum failure wait_for_room(struct outbox *ob, const struct pending *p, size_t bytes)
 {
@@ -60,6 +63,7 @@ static enum failure publish_lane(struct outbox *ob, struct outbox_message *m, in
     struct outgoing facts = { .waiters = waiters,
                               .events = m->writer.events,
                               .lane = lane,
+                              .shared = m == &ob->shared[lane],
                               .stream = (int)lane_source(lane) };
     enum failure failure;
     int r = batch_writer_finish(&m->writer, &message.payload, digest);
@@ -83,7 +87,7 @@ static enum failure publish_lane(struct outbox *ob, struct outbox_message *m, in
 
 /* ---- shared messages ---- */
 
-static void drop_lane(struct outbox *ob, struct outbox_message *m, int lane, enum failure failure)
+void outbox_drop(struct outbox *ob, struct outbox_message *m, int lane, enum failure failure)
 {
     gateway_metrics_lane_failed(ob->options.metrics, lane, failure, m->writer.events);
     outbox_settle(ob, TAKE_PTR(m->waiters), failure, 0);
@@ -97,20 +101,33 @@ static bool flush_lane(struct outbox *ob, struct outbox_message *m, int lane)
         streams_check(ob->options.streams, STREAM_BIT(lane_source(lane)), m->writer.payload.len);
 
     if (closed != FAILURE_NONE) {
-        drop_lane(ob, m, lane, closed);
+        outbox_drop(ob, m, lane, closed);
         return true;
     }
     if (!outbox_has_room(ob, 1, m->writer.payload.len))
         return false;
-    (void)publish_lane(ob, m, lane);
+    if (publish_lane(ob, m, lane) == FAILURE_NONE) {
+        m->unconfirmed++;
+        m->sent_usec = clock_mono_usec();
+    }
     return true;
+}
+
+/* Whether the lane's message stays open until the one before it is confirmed. */
+static bool gathers(const struct outbox *ob, const struct outbox_message *m)
+{
+    return m->unconfirmed && bus_connected(ob->bus) &&
+           clock_mono_usec() - m->sent_usec < GATHER_USEC_MAX;
 }
 
 void outbox_flush_shared(struct outbox *ob)
 {
-    for (int lane = 0; lane < LANE_COUNT; lane++)
-        if (ob->shared[lane].writer.events)
-            (void)flush_lane(ob, &ob->shared[lane], lane);
+    for (int lane = 0; lane < LANE_COUNT; lane++) {
+        struct outbox_message *m = &ob->shared[lane];
+
+        if (m->writer.events && !gathers(ob, m))
+            (void)flush_lane(ob, m, lane);
+    }
 }
 
 static enum failure write_run(struct batch_writer *w, const struct pending *p, struct span raw)
@@ -132,7 +149,7 @@ enum failure outbox_add_shared(struct outbox *ob, struct pending *p, int lane, s
     failure = write_run(&m->writer, p, raw);
     if (failure != FAILURE_NONE) {
         /* The run may stand half in the message: it cannot be sent. */
-        drop_lane(ob, m, lane, failure);
+        outbox_drop(ob, m, lane, failure);
         return failure;
     }
     p->next = m->waiters;
@@ -178,7 +195,7 @@ void outbox_flush_own(struct outbox *ob, struct pending *p)
         if (p->failure == FAILURE_NONE && ob->own[lane].writer.events)
             pending_fail(p, send_own(ob, p, lane));
         if (p->failure != FAILURE_NONE)
-            drop_lane(ob, &ob->own[lane], lane, p->failure);
+            outbox_drop(ob, &ob->own[lane], lane, p->failure);
     }
 }
 

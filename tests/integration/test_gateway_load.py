@@ -45,6 +45,25 @@ def test_single_events_of_a_moment_share_a_message(nats, start_role):
     assert figures["gateway_batch_events_count"] == len(sizes) and figures["gateway_batch_events_sum"] == 1000
 
 
+def test_events_gather_while_a_message_is_unconfirmed(nats, start_role):
+    gateway = start_role("gateway", env={"HTTP_THREADS": "1"}).wait_ready()
+    before = gateway.metrics()["gateway_batch_events_count"]
+    requests = [post_bytes(facebook_event(funnelStage="top", eventType="ad.view")) for _ in range(20)]
+    clients = [RawClient(gateway) for _ in requests]
+    nats.pause()
+    started = time.monotonic()
+    for client, request in zip(clients, requests):
+        client.send(request)
+    quick = time.monotonic() - started < 0.05
+    time.sleep(0.05)
+    nats.resume()
+    assert [client.answer().status for client in clients] == [200] * len(clients)
+    for client in clients:
+        client.close()
+    messages = gateway.metrics()["gateway_batch_events_count"] - before
+    assert messages <= (3 if quick else len(clients))
+
+
 def test_four_requests_of_50000_at_once_stay_in_bounds(nats, start_role):
     gateway = start_role("gateway").wait_ready()
     answers, single_seconds = [], []
