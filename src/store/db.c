@@ -153,14 +153,17 @@ static void ignore_notice(void *ctx UNUSED, const PGresult *res UNUSED) {}
 
 static int set_session(struct db *db, struct strbuf *err)
 {
-    char sql[384];
+    char sql[512];
 
-    /* Sessions that write look up many keys at once and never want a table whole; the planner,
+    /* A client that is frozen between two statements must not keep others waiting for its locks.
+     *
+     * Sessions that write look up many keys at once and never want a table whole; the planner,
      * which takes random reads for slow, would read the register of keys from end to end for each
      * batch. */
     (void)snprintf(sql, sizeof(sql),
                    "SET timezone = 'UTC'; SET jit = off; SET datestyle = 'ISO';"
                    "SET client_connection_check_interval = '2s'; SET statement_timeout = %llu;"
+                   "SET idle_in_transaction_session_timeout = '10s';"
                    "SET default_transaction_read_only = %s; SET enable_seqscan = %s;"
                    "SET default_transaction_isolation = 'read committed'",
                    (unsigned long long)(db->statement_timeout_usec / 1000),

@@ -43,6 +43,25 @@ static int survived(const char *armed)
     return count;
 }
 
+static void test_freezes_once(void **state UNUSED)
+{
+    int status;
+    pid_t pid = fork();
+
+    assert_true(pid >= 0);
+    if (pid == 0) {
+        (void)setenv("SLUICE_FAILPOINT", "stop:a.b", 1);
+        failpoint("a.b");
+        failpoint("a.b");
+        _exit(7);
+    }
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFSTOPPED(status));
+    assert_int_equal(kill(pid, SIGCONT), 0);
+    assert_int_equal(waitpid(pid, &status, WUNTRACED), pid);
+    assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
+}
+
 static void test_failpoints(void **state UNUSED)
 {
     static const struct {
@@ -59,7 +78,8 @@ static void test_failpoints(void **state UNUSED)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_failpoints) };
+    const struct CMUnitTest tests[] = { cmocka_unit_test(test_failpoints),
+                                        cmocka_unit_test(test_freezes_once) };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
