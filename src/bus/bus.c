@@ -13,6 +13,7 @@
 #include "base/number.h"
 #include "base/span.h"
 #include "bus/connection.h"
+#include "bus/polled.h"
 
 #define SERVERS_MAX 16
 #define URL_MAX 4096
@@ -75,8 +76,7 @@ int bus_check_connected(struct bus *bus, struct strbuf *err)
     return -ENOTCONN;
 }
 
-/* Changes the state and wakes who waits for it. */
-static void set_connected(struct bus *bus, bool connected)
+void bus_set_connected(struct bus *bus, bool connected)
 {
     (void)pthread_mutex_lock(&bus->lock);
     bus->told = true;
@@ -91,7 +91,9 @@ static void on_connected(UNUSED natsConnection *nc, void *closure)
 {
     struct bus *bus = closure;
 
-    set_connected(bus, true);
+    bus_set_connected(bus, true);
+    if (bus->polled)
+        polled_wake(bus->polled); /* what waited for the connection is sent now */
     if (bus->log)
         log_info(bus->log, "nats.connected", "connected to NATS");
 }
@@ -100,8 +102,8 @@ static void on_disconnected(UNUSED natsConnection *nc, void *closure)
 {
     struct bus *bus = closure;
 
-    set_connected(bus, false);
-    if (bus->log)
+    bus_set_connected(bus, false);
+    if (bus->log && !atomic_load(&bus->closing))
         log_warn(bus->log, "nats.lost", "the connection to NATS is lost",
                  KV_STR("then", "reconnecting"));
 }
@@ -110,7 +112,7 @@ static void on_closed(UNUSED natsConnection *nc, void *closure)
 {
     struct bus *bus = closure;
 
-    set_connected(bus, false);
+    bus_set_connected(bus, false);
     if (bus->log && !atomic_load(&bus->closing))
         log_error(
             bus->log, "nats.closed",
@@ -222,6 +224,8 @@ static natsStatus set_options(natsOptions *o, const struct bus_options *options,
         s = natsOptions_SetClosedCB(o, on_closed, bus);
     if (s == NATS_OK)
         s = natsOptions_SetErrorHandler(o, on_error, bus);
+    if (s == NATS_OK && bus->polled)
+        s = polled_set_options(bus->polled, o);
     return s;
 }
 
@@ -276,16 +280,10 @@ static struct bus *bus_dealloc(struct bus *bus)
     return NULL;
 }
 
-int bus_open(const struct bus_options *options, struct bus **ret_bus, struct strbuf *err)
+/* The caller closes it in case of failure. */
+static int connect_bus(struct bus *bus, const struct bus_options *options, struct strbuf *err)
 {
-    _cleanup_(bus_closep) struct bus *bus = bus_alloc(options->log);
-    natsStatus s;
-
-    if (!bus) {
-        strbuf_setf(err, "out of memory");
-        return -ENOMEM;
-    }
-    s = connect_to(bus, options);
+    natsStatus s = connect_to(bus, options);
     if (s == NATS_OK) {
         note_first_connect(bus);
     } else if (s != NATS_NOT_YET_CONNECTED) {
@@ -300,8 +298,40 @@ int bus_open(const struct bus_options *options, struct bus **ret_bus, struct str
         strbuf_setf(err, "NATS client: %s", natsStatus_GetText(s));
         return bus_errno(s);
     }
-    *ret_bus = TAKE_PTR(bus);
     return 0;
+}
+
+static int open_bus(const struct bus_options *options, struct polled *polled, struct bus **bus,
+                    struct strbuf *err)
+{
+    int r;
+
+    *bus = bus_alloc(options->log);
+    if (!*bus) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    (*bus)->polled = polled;
+    r = connect_bus(*bus, options, err);
+    if (r < 0)
+        *bus = bus_close(*bus);
+    return r;
+}
+
+int bus_open(const struct bus_options *options, struct bus **ret_bus, struct strbuf *err)
+{
+    struct bus *bus;
+    int r = open_bus(options, /* polled= */ NULL, &bus, err);
+
+    if (r == 0)
+        *ret_bus = bus;
+    return r;
+}
+
+int bus_open_polled(const struct bus_options *options, struct polled *polled, struct bus **ret_bus,
+                    struct strbuf *err)
+{
+    return open_bus(options, polled, ret_bus, err);
 }
 
 /* The library calls back on its own thread even after Close() has returned; `closed` is its last.
@@ -309,7 +339,7 @@ int bus_open(const struct bus_options *options, struct bus **ret_bus, struct str
 static void close_connection(struct bus *bus)
 {
     atomic_store(&bus->closing, true);
-    if (bus_connected(bus))
+    if (bus_connected(bus) && !bus->polled)
         (void)natsConnection_FlushTimeout(bus->nc, CLOSE_FLUSH_MSEC);
     natsConnection_Close(bus->nc);
     (void)pthread_mutex_lock(&bus->lock);

@@ -15,8 +15,11 @@
 /* The library holds its connection's lock while it writes (up to the write deadline) and while it
  * reconnects (up to the connect timeout). So nothing that must not wait asks the library for its
  * state: the callbacks keep it here. */
+struct polled;
+
 struct bus {
     natsConnection *nc;
+    struct polled *polled; /* who reads and writes; NULL: the library's threads */
     jsCtx *js;
     struct log *log; /* borrowed; may be NULL */
     pthread_mutex_t lock;
@@ -38,6 +41,13 @@ enum {
     JS_STREAM_NAME_IN_USE = 10058,
     JS_STREAM_NOT_FOUND = 10059,
 };
+
+/* As bus_open(), for a connection without threads; see polled.h. *ret_bus is set before callbacks
+ * come. */
+int bus_open_polled(const struct bus_options *options, struct polled *polled, struct bus **ret_bus,
+                    struct strbuf *err) MUST_CHECK;
+/* Changes the state and wakes who waits for it. */
+void bus_set_connected(struct bus *bus, bool connected);
 
 /* The errno of a status of the library. */
 int bus_errno(natsStatus s) MUST_CHECK;

@@ -127,6 +127,17 @@ void inflight_finish(struct inflight *f, struct inflight_slot *slot,
     list_append(&f->done, slot);
 }
 
+void inflight_finish_inbox(struct inflight *f, uint32_t inbox, const struct bus_result *result)
+{
+    struct inflight_slot *next;
+
+    for (struct inflight_slot *s = f->waiting.head; s; s = next) {
+        next = s->next;
+        if (s->state == SLOT_SENT && s->inbox == inbox)
+            inflight_finish(f, s, result);
+    }
+}
+
 bool inflight_expire(struct inflight *f, uint64_t now)
 {
     struct bus_result unknown = { 0 };

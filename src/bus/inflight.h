@@ -4,7 +4,7 @@
  *
  * A slot goes free -> queued -> sent -> done -> free; queued may go to done directly (given up
  * before it was sent). Queued and sent ones stand in the order of their deadlines, the queued
- * behind the sent. Not thread-safe: the publisher's lock guards it.
+ * behind the sent. Not thread-safe: it belongs to the publisher's owner.
  */
 #pragma once
 
@@ -22,6 +22,7 @@ struct inflight_slot {
     uint64_t bytes;
     uint64_t deadline_usec; /* monotonic */
     uint32_t generation;    /* of its use: an ack of an earlier one is not meant for this */
+    uint32_t inbox;         /* where its ack comes to; set by the publisher */
     enum inflight_state state;
     struct bus_result result;
 };
@@ -62,6 +63,8 @@ void *inflight_send(struct inflight *f, uint64_t *ret_id) MUST_CHECK;
 /* The outcome is known. */
 void inflight_finish(struct inflight *f, struct inflight_slot *slot,
                      const struct bus_result *result);
+/* Finishes all that were sent and whose ack would come to this inbox. */
+void inflight_finish_inbox(struct inflight *f, uint32_t inbox, const struct bus_result *result);
 /* Finishes all whose deadline has passed as unknown. True when there were any. */
 bool inflight_expire(struct inflight *f, uint64_t now);
 /* The earliest deadline; 0 when nothing waits. */

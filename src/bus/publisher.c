@@ -1,21 +1,15 @@
-/* One inbox for all acks of a publisher (_INBOX.<nuid>.<id of the message>), and one thread that
- * hands messages to the library: the library's publish blocks up to the write deadline while a
- * server does not read, and on the connection's lock while it reconnects; the owner must never wait
- * for that.
- *
- * js_PublishMsgAsync was measured against this: it keeps a copy of every message until its ack,
- * blocks in the caller, and its slots need a sweep of their own. */
+/* One connection without threads (polled.h). js_PublishMsgAsync was measured against it: it keeps a
+ * copy of every message until its ack, blocks in the caller, and its slots need a sweep of their
+ * own. */
 #include "bus/publisher.h"
 
 #include <errno.h>
 #include <inttypes.h>
 #include <nats/nats.h>
-#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 #include <sys/timerfd.h>
 #include <unistd.h>
 
@@ -23,288 +17,32 @@
 #include "bus/connection.h"
 #include "bus/inflight.h"
 #include "bus/message.h"
+#include "bus/polled.h"
 #include "bus/pub_ack.h"
 
 #define ACK_TIMEOUT_USEC (3 * USEC_PER_SEC)
-#define WRITER_LOOK_USEC                                                                           \
-    (100 * USEC_PER_MSEC) /* how late the writer sees a stop while disconnected */
-#define REPLY_MAX 96
+#define REPLY_MAX 128
+#define SUBJECT_MAX 128
+#define INBOXES_MAX 16
 
-struct bus_publisher {
-    struct bus *bus;
-    uint64_t ack_timeout_usec;
-    natsInbox *inbox;
-    natsSubscription *acks;
-
-    pthread_mutex_t lock; /* guards all below */
-    pthread_cond_t changed;
-    struct inflight inflight;
-    bool writer_waits;
-    bool signaled; /* event_fd is readable */
-    bool stop;
-    bool acks_ended;     /* no callback comes any more */
-    uint64_t timer_usec; /* when timer_fd goes off; 0 = not set */
-
-    pthread_t writer;
-    bool writer_runs;
-    int event_fd, timer_fd;
-    int epoll_fd; /* holds the two */
+/* Where the acks of a subject come to. The library swallows the message that says that no stream
+ * takes a subject and leaves only which inbox it came to: all that is in flight there is meant. */
+struct ack_inbox {
+    char subject[SUBJECT_MAX];
+    natsSubscription *sub;
 };
 
-static void lock(struct bus_publisher *p)
-{
-    (void)pthread_mutex_lock(&p->lock);
-}
-
-static void unlock(struct bus_publisher *p)
-{
-    (void)pthread_mutex_unlock(&p->lock);
-}
-
-/* ---- outcomes, from the library's thread or the writer's ---- */
-
-static void finish(struct bus_publisher *p, uint64_t id, const struct bus_result *result)
-{
-    struct inflight_slot *slot;
-    bool signal = false;
-
-    lock(p);
-    slot = inflight_find(&p->inflight, id);
-    if (slot) {
-        inflight_finish(&p->inflight, slot, result);
-        signal = !p->signaled;
-        p->signaled = true;
-    }
-    unlock(p);
-    if (signal)
-        (void)eventfd_write(p->event_fd, 1);
-}
-
-static void on_ack(UNUSED natsConnection *nc, UNUSED natsSubscription *sub, natsMsg *msg,
-                   void *closure)
-{
-    struct bus_publisher *p = closure;
-    const char *id = strrchr(natsMsg_GetSubject(msg), '.');
-    struct bus_result result = { 0 };
-
-    if (natsMsg_IsNoResponders(msg))
-        pub_ack_no_stream(&result);
-    else
-        pub_ack_parse(span_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), &result);
-    if (id)
-        finish(p, strtoull(id + 1, NULL, 16), &result);
-    natsMsg_Destroy(msg);
-}
-
-static void on_acks_ended(void *closure)
-{
-    struct bus_publisher *p = closure;
-
-    lock(p);
-    p->acks_ended = true;
-    (void)pthread_cond_broadcast(&p->changed);
-    unlock(p);
-}
-
-/* ---- the writer ---- */
-
-static bool still_wanted(struct bus_publisher *p, uint64_t id)
-{
-    bool wanted;
-
-    lock(p);
-    wanted = !p->stop && inflight_find(&p->inflight, id);
-    unlock(p);
-    return wanted;
-}
-
-/* Hands one message to the library; waits for the connection until its deadline. */
-static void write_message(struct bus_publisher *p, natsMsg *msg, uint64_t id)
-{
-    struct bus_result result = { 0 };
-    natsStatus s = NATS_INSUFFICIENT_BUFFER;
-
-    while (s == NATS_INSUFFICIENT_BUFFER && still_wanted(p, id))
-        if (bus_wait_connected(p->bus, WRITER_LOOK_USEC))
-            s = natsConnection_PublishMsg(p->bus->nc, msg);
-    if (s == NATS_OK || s == NATS_INSUFFICIENT_BUFFER)
-        return; /* the ack, the deadline or the end of the publisher decides */
-    if (s == NATS_MAX_PAYLOAD)
-        pub_ack_set(&result, BUS_REFUSED, BUS_ERROR_TOO_LARGE,
-                    "larger than the server's max_payload");
-    else
-        pub_ack_set(&result, BUS_UNKNOWN, 0, natsStatus_GetText(s));
-    finish(p, id, &result);
-}
-
-static natsMsg *wait_for_message(struct bus_publisher *p, uint64_t *ret_id)
-{
-    natsMsg *msg = NULL;
-
-    lock(p);
-    while (!p->stop && !(msg = inflight_send(&p->inflight, ret_id))) {
-        p->writer_waits = true;
-        (void)pthread_cond_wait(&p->changed, &p->lock);
-        p->writer_waits = false;
-    }
-    unlock(p);
-    return msg;
-}
-
-static void *writer_main(void *arg)
-{
-    struct bus_publisher *p = arg;
-    natsMsg *msg;
-    uint64_t id;
-
-    (void)pthread_setname_np(pthread_self(), "bus-writer");
-    while ((msg = wait_for_message(p, &id)) != NULL) {
-        write_message(p, msg, id);
-        natsMsg_Destroy(msg);
-    }
-    return NULL;
-}
-
-/* ---- life ---- */
-
-static int watch(int epoll_fd, int fd)
-{
-    struct epoll_event e = { .events = EPOLLIN, .data.fd = fd };
-
-    return epoll_ctl(epoll_fd, EPOLL_CTL_ADD, fd, &e) < 0 ? -errno : 0;
-}
-
-static int open_fds(struct bus_publisher *p)
-{
-    int r;
-
-    p->event_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
-    p->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (p->event_fd < 0 || p->timer_fd < 0 || p->epoll_fd < 0)
-        return -errno;
-    r = watch(p->epoll_fd, p->event_fd);
-    return r < 0 ? r : watch(p->epoll_fd, p->timer_fd);
-}
-
-static int subscribe_acks(struct bus_publisher *p)
-{
-    char subject[REPLY_MAX];
-    natsStatus s = natsInbox_Create(&p->inbox);
-
-    if (s == NATS_OK) {
-        (void)snprintf(subject, sizeof(subject), "%s.*", p->inbox);
-        s = natsConnection_Subscribe(&p->acks, p->bus->nc, subject, on_ack, p);
-    }
-    if (s == NATS_OK)
-        s = natsSubscription_SetOnCompleteCB(p->acks, on_acks_ended, p);
-    /* As many as there are slots, each a few dozen bytes: bounded by us. */
-    if (s == NATS_OK)
-        s = natsSubscription_SetPendingLimits(p->acks, -1, -1);
-    return bus_errno(s);
-}
-
-static void msg_free(void *msg)
-{
-    natsMsg_Destroy(msg);
-}
-
-static int publisher_start(struct bus_publisher *p, const struct bus_publisher_options *options)
-{
-    int r = inflight_init(&p->inflight, options->max_pending, options->max_pending_bytes, msg_free);
-
-    if (r == 0)
-        r = open_fds(p);
-    if (r == 0)
-        r = subscribe_acks(p);
-    if (r == 0)
-        r = -pthread_create(&p->writer, NULL, writer_main, p);
-    if (r == 0)
-        p->writer_runs = true;
-    return r;
-}
-
-static struct bus_publisher *publisher_alloc(void)
-{
-    struct bus_publisher *p = calloc(1, sizeof(*p));
-
-    if (!p)
-        return NULL;
-    p->event_fd = p->timer_fd = p->epoll_fd = -1;
-    if (pthread_mutex_init(&p->lock, NULL) != 0)
-        goto no_lock;
-    if (bus_cond_init(&p->changed) < 0)
-        goto no_cond;
-    return p;
-no_cond:
-    (void)pthread_mutex_destroy(&p->lock);
-no_lock:
-    free(p);
-    return NULL;
-}
-
-int bus_publisher_new(struct bus *bus, const struct bus_publisher_options *options,
-                      struct bus_publisher **ret_publisher, struct strbuf *err)
-{
-    _cleanup_(bus_publisher_freep) struct bus_publisher *p = publisher_alloc();
-    int r;
-
-    if (!p) {
-        strbuf_setf(err, "out of memory");
-        return -ENOMEM;
-    }
-    p->bus = bus;
-    p->ack_timeout_usec = options->ack_timeout_usec ? options->ack_timeout_usec : ACK_TIMEOUT_USEC;
-    r = publisher_start(p, options);
-    if (r < 0) {
-        strbuf_setf(err, "cannot start a publisher: %s", strerror(-r));
-        return r;
-    }
-    *ret_publisher = TAKE_PTR(p);
-    return 0;
-}
-
-static void stop_writer(struct bus_publisher *p)
-{
-    lock(p);
-    p->stop = true;
-    (void)pthread_cond_broadcast(&p->changed);
-    unlock(p);
-    if (p->writer_runs)
-        (void)pthread_join(p->writer, NULL);
-}
-
-/* The library's delivery thread may be in on_ack() until it has said that it ended. */
-static void end_acks(struct bus_publisher *p)
-{
-    if (!p->acks)
-        return;
-    (void)natsSubscription_Unsubscribe(p->acks);
-    natsSubscription_Destroy(p->acks);
-    lock(p);
-    while (!p->acks_ended)
-        (void)pthread_cond_wait(&p->changed, &p->lock);
-    unlock(p);
-}
-
-struct bus_publisher *bus_publisher_free(struct bus_publisher *p)
-{
-    if (!p)
-        return NULL;
-    stop_writer(p);
-    end_acks(p);
-    natsInbox_Destroy(p->inbox);
-    inflight_release(&p->inflight);
-    fd_closep(&p->epoll_fd);
-    fd_closep(&p->timer_fd);
-    fd_closep(&p->event_fd);
-    (void)pthread_cond_destroy(&p->changed);
-    (void)pthread_mutex_destroy(&p->lock);
-    free(p);
-    return NULL;
-}
-
-/* ---- the owner's side ---- */
+struct bus_publisher {
+    struct polled connection;
+    uint64_t ack_timeout_usec;
+    natsInbox *prefix;
+    struct ack_inbox inboxes[INBOXES_MAX];
+    uint32_t inbox_count;
+    struct inflight inflight;
+    int timer_fd;
+    uint64_t timer_usec; /* when timer_fd goes off; 0 = not set */
+    bool served;         /* since bus_publisher_next() said false */
+};
 
 static void set_timer(struct bus_publisher *p, uint64_t at_usec)
 {
@@ -315,28 +53,91 @@ static void set_timer(struct bus_publisher *p, uint64_t at_usec)
     (void)timerfd_settime(p->timer_fd, TFD_TIMER_ABSTIME, &t, NULL);
 }
 
-static int create_message(struct bus_publisher *p, const struct bus_message *message,
-                          const struct inflight_slot *slot, natsMsg **ret_msg)
-{
-    char reply[REPLY_MAX];
+/* ---- inboxes ---- */
 
-    (void)snprintf(reply, sizeof(reply), "%s.%" PRIx64, p->inbox, inflight_id(&p->inflight, slot));
-    return message_to_nats(message, reply, ret_msg);
+static int subscribe(struct bus_publisher *p, uint32_t index)
+{
+    struct ack_inbox *inbox = &p->inboxes[index];
+    char subject[REPLY_MAX];
+    natsStatus s;
+
+    (void)snprintf(subject, sizeof(subject), "%s.%u.*", p->prefix, index);
+    s = natsConnection_SubscribeSync(&inbox->sub, p->connection.bus->nc, subject);
+    /* As many as there are slots, each a few dozen bytes: bounded by us. */
+    if (s == NATS_OK)
+        s = natsSubscription_SetPendingLimits(inbox->sub, -1, -1);
+    return bus_errno(s);
 }
 
-static void queue_message(struct bus_publisher *p, struct inflight_slot *slot, natsMsg *msg)
+/* The inbox of the subject. With more subjects than inboxes, the last is for all the others. */
+static int find_inbox(struct bus_publisher *p, const char *subject, uint32_t *ret_index)
 {
-    bool wake;
+    uint32_t i = 0;
+    int r;
 
-    lock(p);
-    inflight_queue(&p->inflight, slot, msg, clock_mono_usec() + p->ack_timeout_usec);
-    /* Set once and moved when it goes off: no system call for each message. */
-    if (!p->timer_usec)
-        set_timer(p, inflight_deadline(&p->inflight));
-    wake = p->writer_waits;
-    unlock(p);
-    if (wake)
-        (void)pthread_cond_signal(&p->changed);
+    while (i < p->inbox_count && strcmp(p->inboxes[i].subject, subject) != 0)
+        i++;
+    if (i == p->inbox_count && i < INBOXES_MAX) {
+        r = subscribe(p, i);
+        if (r < 0)
+            return r;
+        (void)snprintf(p->inboxes[i].subject, SUBJECT_MAX, "%s", subject);
+        p->inbox_count++;
+    }
+    *ret_index = MIN(i, (uint32_t)INBOXES_MAX - 1);
+    return 0;
+}
+
+/* ---- sending ---- */
+
+static void finish(struct bus_publisher *p, uint64_t id, const struct bus_result *result)
+{
+    struct inflight_slot *slot = inflight_find(&p->inflight, id);
+
+    if (slot)
+        inflight_finish(&p->inflight, slot, result);
+}
+
+static void send_message(struct bus_publisher *p, natsMsg *msg, uint64_t id)
+{
+    struct bus_result result = { 0 };
+    natsStatus s = polled_publish(&p->connection, msg);
+
+    if (s == NATS_OK)
+        return; /* the ack or the deadline decides */
+    if (s == NATS_MAX_PAYLOAD)
+        pub_ack_set(&result, BUS_REFUSED, BUS_ERROR_TOO_LARGE,
+                    "larger than the server's max_payload");
+    else
+        pub_ack_set(&result, BUS_UNKNOWN, 0, natsStatus_GetText(s));
+    finish(p, id, &result);
+    set_timer(p, 1); /* there is an outcome to take */
+}
+
+/* One message at a time is with the library: what waits there is moved at every write. */
+static void send_queued(struct bus_publisher *p)
+{
+    natsMsg *msg;
+    uint64_t id;
+
+    while (bus_connected(p->connection.bus) && !polled_writing(&p->connection) &&
+           (msg = inflight_send(&p->inflight, &id)) != NULL) {
+        send_message(p, msg, id);
+        natsMsg_Destroy(msg);
+    }
+}
+
+static int create_message(struct bus_publisher *p, const struct bus_message *message,
+                          struct inflight_slot *slot, natsMsg **ret_msg)
+{
+    char reply[REPLY_MAX];
+    int r = find_inbox(p, message->subject, &slot->inbox);
+
+    if (r < 0)
+        return r;
+    (void)snprintf(reply, sizeof(reply), "%s.%u.%" PRIx64, p->prefix, slot->inbox,
+                   inflight_id(&p->inflight, slot));
+    return message_to_nats(message, reply, ret_msg);
 }
 
 int bus_publish(struct bus_publisher *p, const struct bus_message *message, void *token)
@@ -345,68 +146,171 @@ int bus_publish(struct bus_publisher *p, const struct bus_message *message, void
     natsMsg *msg;
     int r;
 
-    if (!bus_connected(p->bus))
+    if (!bus_publisher_connected(p))
         return -ENOTCONN;
-    lock(p);
+    if (!message->subject)
+        return -EINVAL;
     slot = inflight_reserve(&p->inflight, message->payload.len, token);
-    unlock(p);
     if (!slot)
         return -EAGAIN;
-    /* Copied without the lock: a reserved slot is the owner's alone. */
     r = create_message(p, message, slot, &msg);
     if (r < 0) {
-        lock(p);
         inflight_cancel(&p->inflight, slot);
-        unlock(p);
         return r;
     }
-    queue_message(p, slot, msg);
+    inflight_queue(&p->inflight, slot, msg, clock_mono_usec() + p->ack_timeout_usec);
+    /* Set once and moved when it goes off: no system call for each message. */
+    if (!p->timer_usec)
+        set_timer(p, inflight_deadline(&p->inflight));
+    send_queued(p);
     return 0;
 }
 
-int bus_publisher_fd(const struct bus_publisher *p)
+/* ---- outcomes ---- */
+
+static void take_ack(struct bus_publisher *p, natsMsg *msg)
 {
-    return p->epoll_fd;
+    const char *id = strrchr(natsMsg_GetSubject(msg), '.');
+    struct bus_result result = { 0 };
+
+    pub_ack_parse(span_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)), &result);
+    if (id)
+        finish(p, strtoull(id + 1, NULL, 16), &result);
 }
 
-/* Nothing is left to take: both descriptors must be silent until there is. */
-static void go_silent(struct bus_publisher *p, uint64_t now)
+static void take_acks(struct bus_publisher *p, uint32_t index)
 {
-    uint64_t count;
+    natsSubscription *sub = p->inboxes[index].sub;
+    struct bus_result none = { 0 };
+    natsMsg *msg;
+    int count = 0;
 
-    if (p->signaled)
-        (void)eventfd_read(p->event_fd, &count);
-    p->signaled = false;
-    if (p->timer_usec && p->timer_usec <= now)
+    (void)natsSubscription_GetPending(sub, &count, NULL);
+    while (count-- > 0) {
+        switch (natsSubscription_NextMsg(&msg, sub, /* timeout= */ 0)) {
+        case NATS_OK:
+            take_ack(p, msg);
+            natsMsg_Destroy(msg);
+            break;
+        case NATS_NO_RESPONDERS:
+            pub_ack_no_stream(&none);
+            inflight_finish_inbox(&p->inflight, index, &none);
+            break;
+        default:
+            return;
+        }
+    }
+}
+
+static void serve(struct bus_publisher *p)
+{
+    p->served = true;
+    polled_serve(&p->connection);
+    send_queued(p);
+    for (uint32_t i = 0; i < p->inbox_count; i++)
+        take_acks(p, i);
+    (void)inflight_expire(&p->inflight, clock_mono_usec());
+}
+
+/* Nothing is left to take: the descriptor must be silent until there is. */
+static void go_silent(struct bus_publisher *p)
+{
+    p->served = false;
+    if (p->timer_usec && p->timer_usec <= clock_mono_usec())
         set_timer(p, inflight_deadline(&p->inflight)); /* 0 disarms */
 }
 
 bool bus_publisher_next(struct bus_publisher *p, struct bus_result *ret)
 {
-    bool taken;
-
-    lock(p);
-    taken = inflight_take(&p->inflight, ret);
-    if (!taken) {
-        uint64_t now = clock_mono_usec();
-
-        if (inflight_expire(&p->inflight, now))
-            taken = inflight_take(&p->inflight, ret);
-        else
-            go_silent(p, now);
+    if (inflight_take(&p->inflight, ret))
+        return true;
+    if (!p->served) {
+        serve(p);
+        if (inflight_take(&p->inflight, ret))
+            return true;
     }
-    unlock(p);
-    return taken;
+    go_silent(p);
+    return false;
 }
 
-uint32_t bus_publisher_pending(struct bus_publisher *p)
+int bus_publisher_fd(const struct bus_publisher *p)
 {
-    uint32_t n;
+    return polled_fd(&p->connection);
+}
 
-    lock(p);
-    n = p->inflight.used;
-    unlock(p);
-    return n;
+bool bus_publisher_connected(const struct bus_publisher *p)
+{
+    return bus_connected(p->connection.bus);
+}
+
+uint32_t bus_publisher_pending(const struct bus_publisher *p)
+{
+    return p->inflight.used;
+}
+
+/* ---- life ---- */
+
+static void msg_free(void *msg)
+{
+    natsMsg_Destroy(msg);
+}
+
+static int open_timer(struct bus_publisher *p)
+{
+    struct epoll_event e = { .events = EPOLLIN };
+
+    p->timer_fd = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC | TFD_NONBLOCK);
+    if (p->timer_fd < 0)
+        return -errno;
+    e.data.fd = p->timer_fd;
+    return epoll_ctl(polled_fd(&p->connection), EPOLL_CTL_ADD, p->timer_fd, &e) < 0 ? -errno : 0;
+}
+
+static int publisher_init(struct bus_publisher *p, const struct bus_publisher_options *options)
+{
+    int r = inflight_init(&p->inflight, options->max_pending, options->max_pending_bytes, msg_free);
+
+    if (r == 0)
+        r = open_timer(p);
+    return r < 0 ? r : bus_errno(natsInbox_Create(&p->prefix));
+}
+
+int bus_publisher_new(const struct bus_options *bus, const struct bus_publisher_options *options,
+                      struct bus_publisher **ret_publisher, struct strbuf *err)
+{
+    _cleanup_(bus_publisher_freep) struct bus_publisher *p = calloc(1, sizeof(*p));
+    int r;
+
+    if (!p) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    p->timer_fd = -1;
+    p->ack_timeout_usec = options->ack_timeout_usec ? options->ack_timeout_usec : ACK_TIMEOUT_USEC;
+    r = polled_open(&p->connection, bus, err);
+    if (r < 0)
+        return r;
+    r = publisher_init(p, options);
+    if (r < 0) {
+        strbuf_setf(err, "cannot start a publisher: %s", strerror(-r));
+        return r;
+    }
+    *ret_publisher = TAKE_PTR(p);
+    return 0;
+}
+
+struct bus_publisher *bus_publisher_free(struct bus_publisher *p)
+{
+    if (!p)
+        return NULL;
+    for (uint32_t i = 0; i < p->inbox_count; i++)
+        natsSubscription_Destroy(p->inboxes[i].sub);
+    polled_close(&p->connection);
+    natsInbox_Destroy(p->prefix);
+    inflight_release(&p->inflight);
+    fd_closep(&p->timer_fd);
+    free(p);
+    return NULL;
 }
 
 /* ---- one at a time ---- */

@@ -1,9 +1,8 @@
 /*
  * Publishes to JetStream without waiting: hand messages over, take their outcomes from a queue. One
- * publisher belongs to one thread (the HTTP loop that owns its requests). A thread of the
- * publisher's own writes to the connection, because that may block for seconds when a server stops
- * reading; the NATS library's callbacks only copy the outcome into the queue and signal the
- * descriptor.
+ * publisher belongs to one thread (the HTTP loop that owns its requests), which does everything: it
+ * writes when messages are handed over, and reads when the descriptor says so. Nothing here blocks;
+ * what the socket has no room for is kept. Each publisher has a connection of its own.
  *
  * A message is in flight until its outcome was taken. Every message handed over successfully has
  * exactly one outcome: the server's ack, the server's refusal, or "unknown" after the ack timeout,
@@ -62,10 +61,11 @@ struct bus_publisher_options {
     uint64_t ack_timeout_usec;  /* 0 = 3 s */
 };
 
-int bus_publisher_new(struct bus *bus, const struct bus_publisher_options *options,
+/* Connects; with the server away, in the background (bus_publisher_connected() says). -EINVAL for a
+ * URL that is none, -ENOMEM; *err says why for a person. */
+int bus_publisher_new(const struct bus_options *bus, const struct bus_publisher_options *options,
                       struct bus_publisher **ret_publisher, struct strbuf *err) MUST_CHECK;
-/* Outcomes not yet taken are lost; drain first. NULL is fine. MUST come before bus_close(). May
- * wait for the write deadline (2 s) when the server has stopped reading. */
+/* Closes the connection. Outcomes not yet taken are lost; drain first. NULL is fine. */
 struct bus_publisher *bus_publisher_free(struct bus_publisher *p);
 DEFINE_CLEANUP(struct bus_publisher *, bus_publisher_free)
 
@@ -74,14 +74,18 @@ DEFINE_CLEANUP(struct bus_publisher *, bus_publisher_free)
  * first). -EINVAL: no subject. -ENOMEM. On failure nothing was sent and no outcome comes. */
 int bus_publish(struct bus_publisher *p, const struct bus_message *message, void *token) MUST_CHECK;
 
-/* For poll or epoll: readable when outcomes wait, timeouts included; stays readable until
- * bus_publisher_next() has returned false. Never read from it. */
+/* Never blocks. Any thread. */
+bool bus_publisher_connected(const struct bus_publisher *p);
+
+/* For poll or epoll: readable when outcomes may wait, timeouts included, or the connection wants
+ * attention; stays readable until bus_publisher_next() has returned false. The owner MUST look at
+ * it also while nothing is in flight, or the server drops the connection. Never read from it. */
 int bus_publisher_fd(const struct bus_publisher *p);
 /* Takes the next outcome, in no promised order; false when none waits. */
 bool bus_publisher_next(struct bus_publisher *p, struct bus_result *ret);
 
 /* Messages in flight. */
-uint32_t bus_publisher_pending(struct bus_publisher *p);
+uint32_t bus_publisher_pending(const struct bus_publisher *p);
 
 /* For tools and collectors: publishes one message and waits for its outcome. 0 = stored or
  * duplicate; -EIO refused, -ETIMEDOUT unknown (*ret_result says why in each of these), -ENOTCONN

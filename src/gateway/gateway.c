@@ -206,9 +206,9 @@ static bool nats_ok(struct service *service, struct strbuf *err)
     bool connected = true;
 
     for (size_t i = 0; i < gw->loop_count; i++)
-        connected &= bus_connected(gw->loops[i].outbox.bus);
+        connected &= bus_publisher_connected(gw->loops[i].outbox.publisher);
     for (size_t i = 0; i < gw->workers.count; i++)
-        connected &= bus_connected(gw->workers.items[i].outbox.bus);
+        connected &= bus_publisher_connected(gw->workers.items[i].outbox.publisher);
     if (!connected)
         strbuf_setf(err, "no connection to NATS");
     return connected && streams_ready(&gw->streams, err);

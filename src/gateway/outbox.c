@@ -44,9 +44,8 @@ static int connect_bus(struct outbox *ob, struct strbuf *err)
                                                .max_pending_bytes =
                                                    OUTBOX_BYTES_MAX + 2 * DEAD_LETTER_BYTES_MAX,
                                                .ack_timeout_usec = ob->options.ack_timeout_usec };
-    int r = bus_open(&bus, &ob->bus, err);
 
-    return r < 0 ? r : bus_publisher_new(ob->bus, &publisher, &ob->publisher, err);
+    return bus_publisher_new(&bus, &publisher, &ob->publisher, err);
 }
 
 int outbox_init(struct outbox *ob, const struct outbox_options *options, struct strbuf *err)
@@ -69,7 +68,6 @@ int outbox_init(struct outbox *ob, const struct outbox_options *options, struct 
 void outbox_release(struct outbox *ob)
 {
     ob->publisher = bus_publisher_free(ob->publisher);
-    ob->bus = bus_close(ob->bus);
     for (int lane = 0; ob->slots && lane < LANE_COUNT; lane++) {
         batch_writer_release(&ob->own[lane].writer);
         batch_writer_release(&ob->shared[lane].writer);

@@ -62,7 +62,6 @@ struct outbox_options {
 
 struct outbox {
     struct outbox_options options;
-    struct bus *bus;
     struct bus_publisher *publisher;
     struct outbox_message shared[LANE_COUNT];
     struct outbox_message own[LANE_COUNT];

@@ -116,7 +116,7 @@ static bool flush_lane(struct outbox *ob, struct outbox_message *m, int lane)
 /* Whether the lane's message stays open until the one before it is confirmed. */
 static bool gathers(const struct outbox *ob, const struct outbox_message *m)
 {
-    return m->unconfirmed && bus_connected(ob->bus) &&
+    return m->unconfirmed && bus_publisher_connected(ob->publisher) &&
            clock_mono_usec() - m->sent_usec < GATHER_USEC_MAX;
 }
 

@@ -1,20 +1,29 @@
 #include "gateway/worker.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/eventfd.h>
 
 #include "base/clock.h"
 
 #define WAIT_STEP_USEC (100 * USEC_PER_MSEC)
 
-/* NULL: stop. */
-static struct pending *next_request(struct workers *w)
+static bool is_stopping(struct workers *w)
+{
+    bool stopping;
+
+    (void)pthread_mutex_lock(&w->lock);
+    stopping = w->stopping;
+    (void)pthread_mutex_unlock(&w->lock);
+    return stopping;
+}
+
+static struct pending *dequeue(struct workers *w)
 {
     struct pending *p;
 
     (void)pthread_mutex_lock(&w->lock);
-    while (!w->head && !w->stopping)
-        (void)pthread_cond_wait(&w->work, &w->lock);
     p = w->head;
     if (p) {
         w->head = p->next;
@@ -27,14 +36,22 @@ static struct pending *next_request(struct workers *w)
     return p;
 }
 
-static bool is_stopping(struct workers *w)
+/* NULL: stop. A worker without work looks after its connection. */
+static struct pending *next_request(struct worker *worker)
 {
-    bool stopping;
+    struct pollfd fds[] = { { .fd = worker->all->work_fd, .events = POLLIN },
+                            { .fd = outbox_fd(&worker->outbox), .events = POLLIN } };
+    struct pending *p = NULL;
+    eventfd_t one;
 
-    (void)pthread_mutex_lock(&w->lock);
-    stopping = w->stopping;
-    (void)pthread_mutex_unlock(&w->lock);
-    return stopping;
+    while (!p && !is_stopping(worker->all)) {
+        (void)poll(fds, ARRAY_SIZE(fds), -1);
+        if (fds[1].revents)
+            outbox_collect(&worker->outbox);
+        if (fds[0].revents && eventfd_read(worker->all->work_fd, &one) == 0)
+            p = dequeue(worker->all); /* NULL when it was cancelled */
+    }
+    return p;
 }
 
 static void *worker_thread(void *arg)
@@ -42,7 +59,7 @@ static void *worker_thread(void *arg)
     struct worker *worker = arg;
     struct pending *p;
 
-    while ((p = next_request(worker->all)) != NULL) {
+    while ((p = next_request(worker)) != NULL) {
         (void)intake_take(&worker->intake, p);
         http_body_release(&p->body);
         /* Each message has an outcome after the ack timeout at the latest; when the process stops
@@ -83,8 +100,12 @@ int workers_start(struct workers *w, size_t count, const struct settings *settin
     options.done = NULL;
     options.name = "sluice gateway worker";
     (void)pthread_mutex_init(&w->lock, NULL);
-    (void)pthread_cond_init(&w->work, NULL);
     w->ready = true;
+    w->work_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK | EFD_SEMAPHORE);
+    if (w->work_fd < 0) {
+        strbuf_setf(err, "eventfd: %s", strerror(errno));
+        return -errno;
+    }
     w->items = calloc(count, sizeof(*w->items));
     if (!w->items) {
         strbuf_setf(err, "out of memory");
@@ -104,8 +125,9 @@ void workers_stop(struct workers *w)
         return;
     (void)pthread_mutex_lock(&w->lock);
     w->stopping = true;
-    (void)pthread_cond_broadcast(&w->work);
     (void)pthread_mutex_unlock(&w->lock);
+    if (w->work_fd >= 0)
+        (void)eventfd_write(w->work_fd, UINT32_MAX);
     for (size_t i = 0; i < w->count; i++) {
         if (w->items[i].started)
             (void)pthread_join(w->items[i].thread, NULL);
@@ -115,6 +137,7 @@ void workers_stop(struct workers *w)
     free(w->items);
     w->items = NULL;
     w->count = 0;
+    fd_closep(&w->work_fd);
     w->ready = false;
 }
 
@@ -131,9 +154,10 @@ bool workers_submit(struct workers *w, struct pending *p)
             w->head = p;
         w->tail = p;
         w->depth++;
-        (void)pthread_cond_signal(&w->work);
     }
     (void)pthread_mutex_unlock(&w->lock);
+    if (room)
+        (void)eventfd_write(w->work_fd, 1);
     return room;
 }
 

@@ -31,7 +31,7 @@ struct worker {
 
 struct workers {
     pthread_mutex_t lock;
-    pthread_cond_t work; /* the queue has something, or stopping */
+    int work_fd; /* a semaphore: one for each request queued; stopping has it open for ever */
     struct pending *head, *tail;
     size_t depth;
     bool stopping, ready;

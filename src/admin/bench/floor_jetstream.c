@@ -53,7 +53,7 @@ static int publish_until(struct publishing *p, uint64_t stop_at)
     return r;
 }
 
-static int measure(struct bench *b, struct bus *bus, struct strbuf *err)
+static int measure(struct bench *b, const struct bus_options *bus, struct strbuf *err)
 {
     struct bus_publisher_options options = { .max_pending = IN_FLIGHT,
                                              .max_pending_bytes = IN_FLIGHT * MESSAGE_BYTES,
@@ -107,7 +107,7 @@ static int with_stream(struct bench *b, const char *url, struct strbuf *err)
     r = bus_open(&options, &bus, err);
     if (r == 0)
         r = bus_stream_ensure(bus, &config, err);
-    return r < 0 ? r : measure(b, bus, err);
+    return r < 0 ? r : measure(b, &options, err);
 }
 
 int bench_floor_jetstream(struct bench *b, struct strbuf *err)

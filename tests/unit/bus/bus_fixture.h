@@ -30,6 +30,16 @@ UNUSED static struct bus *fixture_connect(struct fixture *f)
     return bus;
 }
 
+UNUSED static struct bus_publisher *fixture_publisher(struct fixture *f,
+                                                      const struct bus_publisher_options *options)
+{
+    struct bus_options bus = { .url = f->server.url, .name = "test publisher" };
+    struct bus_publisher *p = NULL;
+
+    assert_int_equal(bus_publisher_new(&bus, options, &p, &f->err), 0);
+    return p;
+}
+
 UNUSED static int fixture_setup(void **state)
 {
     struct fixture *f = calloc(1, sizeof(*f));
@@ -94,6 +104,21 @@ UNUSED static bool fixture_outcome(struct bus_publisher *p, int msec, struct bus
             return false;
     }
     return true;
+}
+
+/* As an owner does who looks at the descriptor. */
+UNUSED static void fixture_wait_publisher(struct bus_publisher *p)
+{
+    uint64_t until = clock_mono_usec() + 15 * USEC_PER_SEC;
+    struct bus_result r;
+
+    while (clock_mono_usec() < until) {
+        if (bus_publisher_connected(p))
+            return;
+        (void)fixture_poll(bus_publisher_fd(p), 5);
+        assert_false(bus_publisher_next(p, &r));
+    }
+    fail_msg("no connection within 15 s");
 }
 
 UNUSED static void fixture_wait_connected(struct fixture *f)

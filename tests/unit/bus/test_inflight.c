@@ -108,6 +108,24 @@ static void test_late_ack_of_reused_slot(void **state)
     assert_null(inflight_find(f, UINT64_MAX));
 }
 
+static void test_inboxes(void **state)
+{
+    const struct bus_result refused = { .outcome = BUS_REFUSED };
+    struct inflight *f = *state;
+    struct bus_result r;
+    uint64_t id;
+
+    for (intptr_t i = 0; i < 3; i++)
+        (void)add(f, i + 1, 10);
+    f->slots[1].inbox = 7;
+    f->slots[2].inbox = 7;
+    assert_ptr_equal(inflight_send(f, &id), (void *)1);
+    assert_ptr_equal(inflight_send(f, &id), (void *)2); /* the third is not sent */
+    inflight_finish_inbox(f, 7, &refused);
+    expect(f, 2, BUS_REFUSED);
+    assert_false(inflight_take(f, &r));
+}
+
 static void test_limits(void **state)
 {
     struct inflight *f = *state;
@@ -148,9 +166,13 @@ int main(void)
 {
 #define TEST(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
     const struct CMUnitTest tests[] = {
-        TEST(test_acks_out_of_order),       TEST(test_expiry),
-        TEST(test_late_ack_of_reused_slot), TEST(test_limits),
-        TEST(test_release_frees_queued),    cmocka_unit_test(test_no_slots),
+        TEST(test_acks_out_of_order),
+        TEST(test_expiry),
+        TEST(test_late_ack_of_reused_slot),
+        TEST(test_inboxes),
+        T(test_limits),
+        TEST(test_release_frees_queued),
+        cmocka_unit_test(test_no_slots),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

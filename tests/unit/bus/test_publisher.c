@@ -9,10 +9,8 @@ static struct bus_publisher *make(struct fixture *f, uint32_t max_pending, uint6
                                   uint64_t timeout_usec)
 {
     struct bus_publisher_options options = { max_pending, max_bytes, timeout_usec };
-    struct bus_publisher *p = NULL;
 
-    assert_int_equal(bus_publisher_new(f->bus, &options, &p, &f->err), 0);
-    return p;
+    return fixture_publisher(f, &options);
 }
 
 static void test_stored_and_duplicate(void **state)
@@ -158,6 +156,7 @@ static void test_killed_under_load(void **state)
         nats_server_kill(&f->server);
         assert_true(nats_server_start(&f->server));
         fixture_wait_connected(f);
+        fixture_wait_publisher(p);
     }
     for (; taken < sent; taken++) {
         assert_true(fixture_outcome(p, 5000, &r));
@@ -190,7 +189,6 @@ static void test_server_stopped(void **state)
         uint64_t at = clock_mono_usec();
         int sent_now = bus_publish(p, &m, NULL);
 
-        (void)bus_connected(f->bus);
         while (bus_publisher_next(p, &r))
             taken++;
         slowest = MAX(slowest, clock_mono_usec() - at);
@@ -208,6 +206,7 @@ static void test_server_stopped(void **state)
     if (slowest > 50 * USEC_PER_MSEC)
         fail_msg("the owner was held up for %lu us", slowest);
     fixture_wait_connected(f);
+    fixture_wait_publisher(p);
     m.payload.len = 10;
     assert_int_equal(bus_publish(p, &m, NULL), 0);
     expect(p, BUS_STORED, 0);
@@ -227,6 +226,32 @@ static void test_freed_in_flight(void **state)
             assert_int_equal(bus_publish(p, &m, NULL), 0);
         bus_publisher_free(p);
     }
+}
+
+/* That no stream takes one subject is said about messages of that subject only, also when there are
+ * more subjects than inboxes. */
+static void test_subjects(void **state)
+{
+    enum { SUBJECTS = 24 };
+    struct fixture *f = *state;
+    struct bus_publisher *p = make(f, 2 * SUBJECTS, 1 << 20, 0);
+    struct bus_message m = fixture_message("none.a", "x");
+    char subject[24];
+    struct bus_result r;
+    int none;
+
+    fixture_stream(f, "SUBJECTS", "subjects.>", 1 << 20);
+    assert_int_equal(bus_publish(p, &m, &none), 0);
+    for (int i = 0; i < SUBJECTS; i++) {
+        m.subject = subject;
+        (void)snprintf(subject, sizeof(subject), "subjects.%d", i);
+        assert_int_equal(bus_publish(p, &m, NULL), 0);
+    }
+    for (int i = 0; i < SUBJECTS + 1; i++) {
+        assert_true(fixture_outcome(p, 3000, &r));
+        assert_int_equal(r.outcome, r.token == &none ? BUS_REFUSED : BUS_STORED);
+    }
+    bus_publisher_free(p);
 }
 
 /* Every token comes back exactly once. */
@@ -303,6 +328,7 @@ static void test_server_killed(void **state)
     assert_int_equal(bus_publish(p, &m, NULL), -ENOTCONN);
     assert_true(nats_server_start(&f->server));
     fixture_wait_connected(f);
+    fixture_wait_publisher(p);
     assert_int_equal(bus_publish(p, &m, p), 0);
     assert_true(fixture_outcome(p, 3000, &r));
     assert_int_equal(r.outcome, BUS_STORED);
@@ -317,6 +343,7 @@ int main(void)
         cmocka_unit_test(test_stream_full),
         cmocka_unit_test(test_limits),
         cmocka_unit_test(test_many),
+        cmocka_unit_test(test_subjects),
         cmocka_unit_test(test_sync),
         cmocka_unit_test(test_freed_in_flight),
         cmocka_unit_test(test_server_killed),

@@ -34,10 +34,9 @@ static struct bus_puller *make(struct fixture *f, const char *stream, uint32_t b
 static void publish_numbers(struct fixture *f, const char *subject, uint64_t from, uint64_t to)
 {
     struct bus_publisher_options options = { 1024, 1 << 20, 0 };
-    struct bus_publisher *p = NULL;
+    struct bus_publisher *p = fixture_publisher(f, &options);
     struct bus_result r;
 
-    assert_int_equal(bus_publisher_new(f->bus, &options, &p, &f->err), 0);
     for (uint64_t i = from; i < to; i++) {
         char text[24];
         struct bus_message m = { .subject = subject, .payload = { text, 0 } };

@@ -134,7 +134,7 @@ static void test_no_server(void **state)
     assert_int_equal(bus_ping(bus, USEC_PER_SEC), -ENOTCONN);
     assert_int_equal(bus_publish_sync(bus, &m, USEC_PER_SEC, &r), -ENOTCONN);
     assert_int_equal(bus_stream_state_of(bus, "S", &s, &f->err), -ENOTCONN);
-    assert_int_equal(bus_publisher_new(bus, &po, &p, &f->err), 0);
+    assert_int_equal(bus_publisher_new(&options, &po, &p, &f->err), 0);
     assert_int_equal(bus_publish(p, &m, NULL), -ENOTCONN);
     bus_publisher_free(p);
     bus_close(bus);
