@@ -170,7 +170,7 @@ int main(void)
         TEST(test_expiry),
         TEST(test_late_ack_of_reused_slot),
         TEST(test_inboxes),
-        T(test_limits),
+        TEST(test_limits),
         TEST(test_release_frees_queued),
         cmocka_unit_test(test_no_slots),
     };
