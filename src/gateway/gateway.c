@@ -12,7 +12,7 @@
 #include "gateway/state.h"
 #include "service/service.h"
 
-/* Two at least: one that waits for acks must not hold up the others. */
+/* Two at least: a long list must not hold up all the others. */
 #define WORKERS_MIN 2
 #define DRAIN_GRACE_USEC UINT64_C(1000000)
 

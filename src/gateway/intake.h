@@ -18,10 +18,10 @@
 #include "gateway/streams.h"
 #include "service/settings.h"
 
-/* What a loop takes by itself: larger bodies and longer lists would make its other requests wait.
- */
-#define LOOP_BODY_MAX ((size_t)1 << 20)
-#define LOOP_EVENTS_MAX 2048
+/* What a loop takes by itself: larger bodies and longer lists, for which it needs more than half a
+ * millisecond, would make its other requests wait. */
+#define LOOP_BODY_MAX ((size_t)128 << 10)
+#define LOOP_EVENTS_MAX 512
 
 struct intake {
     struct event_decoder *decoder;

@@ -56,7 +56,7 @@ struct outbox_options {
     struct gateway_metrics *metrics;
     uint64_t ack_timeout_usec;
     bool waits; /* a worker's */
-    /* Called when a pending has all its outcomes; NULL: the owner looks by itself. */
+    /* Called when a sealed pending has all its outcomes; NULL: the owner looks by itself. */
     void (*done)(struct pending *p);
 };
 

@@ -169,7 +169,10 @@ static enum failure send_own(struct outbox *ob, struct pending *p, int lane)
         return failure;
     p->awaited++;
     m->waiters = p;
-    return publish_lane(ob, m, lane);
+    failure = publish_lane(ob, m, lane);
+    if (ob->options.waits)
+        outbox_collect(ob); /* others wait for their acks while this one is taken in */
+    return failure;
 }
 
 enum failure outbox_add_own(struct outbox *ob, struct pending *p, int lane, struct span raw)

@@ -5,10 +5,6 @@
 #include <string.h>
 #include <sys/eventfd.h>
 
-#include "base/clock.h"
-
-#define WAIT_STEP_USEC (100 * USEC_PER_MSEC)
-
 static bool is_stopping(struct workers *w)
 {
     bool stopping;
@@ -54,6 +50,14 @@ static struct pending *next_request(struct worker *worker)
     return p;
 }
 
+static void worker_done(struct pending *p)
+{
+    http_loop_post(p->loop, &p->post);
+}
+
+/* Does not wait for the acks of one request before it takes the next: they come in meanwhile. Each
+ * message has an outcome after the ack timeout at the latest; when the process stops nobody is left
+ * to hear it. */
 static void *worker_thread(void *arg)
 {
     struct worker *worker = arg;
@@ -62,12 +66,9 @@ static void *worker_thread(void *arg)
     while ((p = next_request(worker)) != NULL) {
         (void)intake_take(&worker->intake, p);
         http_body_release(&p->body);
-        /* Each message has an outcome after the ack timeout at the latest; when the process stops
-         * nobody is left to hear it. */
-        while (p->awaited > 0 && !is_stopping(worker->all))
-            outbox_wait(&worker->outbox, WAIT_STEP_USEC);
-        if (p->awaited == 0)
-            http_loop_post(p->loop, &p->post);
+        p->sealed = true;
+        if (pending_done(p))
+            worker_done(p);
     }
     return NULL;
 }
@@ -97,7 +98,7 @@ int workers_start(struct workers *w, size_t count, const struct settings *settin
     int r = 0;
 
     options.waits = true;
-    options.done = NULL;
+    options.done = worker_done;
     options.name = "sluice gateway worker";
     (void)pthread_mutex_init(&w->lock, NULL);
     w->ready = true;

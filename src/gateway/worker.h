@@ -1,8 +1,8 @@
 /*
  * Threads that take in what is too big for a loop: each has an intake, an outbox and a connection
- * of its own, works on one request at a time and waits for its acks, so that the number of workers
- * bounds how many bodies are inflated at once. Requests come through one bounded queue and go back
- * to their loop with http_loop_post().
+ * of its own and works on one request at a time, so that the number of workers bounds how many
+ * bodies are inflated at once. Requests come through one bounded queue and go back to their loop
+ * with http_loop_post() when their last ack has come.
  */
 #pragma once
 
@@ -17,7 +17,7 @@
 #include "gateway/pending.h"
 #include "service/http.h"
 
-#define WORKER_QUEUE_MAX 256
+#define WORKER_QUEUE_MAX 1024
 
 struct workers;
 

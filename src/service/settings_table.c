@@ -66,7 +66,7 @@ const struct settings_option settings_options[] = {
         "the memory for the request line and headers of one connection", RANGE(4 * KIB, 1 * MIB)),
     ROW("HOST", SETTING_STRING, host, "127.0.0.1", ROLES_SERVICE | ROLE_STACK,
         "the address to listen on"),
-    ROW("HTTP_THREADS", SETTING_U32, http_threads, "2", ROLES_SERVICE,
+    ROW("HTTP_THREADS", SETTING_U32, http_threads, "1", ROLES_SERVICE,
         "threads that serve HTTP", RANGE(1, 64)),
     ROW("IDLE_TIMEOUT", SETTING_DURATION, idle_timeout_usec, "30s", ROLES_SERVICE,
         "a connection on which nothing moves is closed after this time", RANGE(1 * SEC, 1 * HOUR)),
