@@ -23,6 +23,11 @@ struct store_writer *store_writer_new(struct db *db)
     if (!w)
         return NULL;
     w->db = db;
+    w->stored_keys = key_filter_new();
+    if (!w->stored_keys) {
+        free(w);
+        return NULL;
+    }
     arena_init(&w->arena, SCRATCH_BLOCK_BYTES, SCRATCH_BYTES_MAX);
     partition_cache_clear(&w->partitions);
     pg_copy_init(&w->copy);
@@ -39,6 +44,7 @@ struct store_writer *store_writer_free(struct store_writer *w)
         pg_array_release(&w->arrays[i]);
     pg_copy_release(&w->copy);
     arena_release(&w->arena);
+    w->stored_keys = key_filter_free(w->stored_keys);
     (void)db_free(w->db);
     free(w);
     return NULL;
@@ -193,7 +199,10 @@ static bool is_worth_another(struct write_job *job)
     const struct db *db = job->w->db;
 
     if (pg_failed_with(db, "23505")) {
-        job->careful = true;
+        if (!job->ask_all)
+            key_filter_missed(job->w->stored_keys);
+        job->careful = job->ask_all;
+        job->ask_all = true;
         return true;
     }
     if (pg_failed_with(db, "23514") && !db->failure.constrained) {
@@ -224,13 +233,19 @@ static int run(struct write_job *job, struct strbuf *err)
 static int write_slice(struct store_writer *w, struct store_batch *batch,
                        const struct batch_slice *slice, struct strbuf *err)
 {
-    struct write_job job = { .w = w, .batch = batch, .slice = *slice };
+    struct write_job job = {
+        .w = w,
+        .batch = batch,
+        .slice = *slice,
+        .ask_all = !key_filter_is_trusted(w->stored_keys),
+    };
     int r = run(&job, err);
 
     if (r != 0) {
         reset_counts(batch, slice);
         return r;
     }
+    keys_remember(&job);
     for (size_t i = 0; i < slice->message_count; i++)
         batch->messages[slice->message_first + i].seen = job.seen[slice->message_first + i];
     return 0;

@@ -18,16 +18,18 @@
 #include "base/strbuf.h"
 #include "store/array.h"
 #include "store/copy.h"
+#include "store/key_filter.h"
 #include "store/partition.h"
 #include "store/writer.h"
 
 /* One event that may be stored, in the order of keys. */
 struct key_slot {
-    uint64_t high, low; /* the key as a big-endian number: sorts as the bytes do */
-    uint32_t event;     /* index into the batch */
-    bool known;         /* the register has the key (valid in the first slot of each key) */
-    bool fresh;         /* it is new, and this is the event to store */
-    uint64_t digest;    /* in the register; valid when known */
+    struct key_number key; /* sorts as the bytes do */
+    uint32_t event;        /* index into the batch */
+    bool asked;            /* looked up in the register (the same for all slots of a key) */
+    bool known;            /* the register has the key (valid in the first slot of each key) */
+    bool fresh;            /* it is new, and this is the event to store */
+    uint64_t digest;       /* in the register; valid when known */
 };
 
 #define ARRAYS_MAX 14
@@ -36,6 +38,7 @@ struct store_writer {
     struct db *db; /* owned */
     struct arena arena;
     struct partition_cache partitions;
+    struct key_filter *stored_keys;
     struct pg_copy copy;
     struct pg_array arrays[ARRAYS_MAX]; /* columns of the statement that is built just now */
 };
@@ -51,6 +54,7 @@ struct write_job {
     struct store_batch *batch;
     struct batch_slice slice;
     bool trial;   /* roll back in the end, leave the batch's counts alone */
+    bool ask_all; /* the filter of stored keys does not tell: look up every key */
     bool careful; /* another writer is at the same keys: let PostgreSQL arbitrate each one */
 
     uint32_t *messages; /* of the slice, in ledger order: indices into the batch */
@@ -92,6 +96,8 @@ int keys_take_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
 /* Decides which events are new and counts the others (once the lookup's answer is in), and writes
  * the new keys. */
 int keys_register(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* The batch is committed. */
+void keys_remember(struct write_job *job);
 
 /* writer_events.c, writer_revenue.c */
 int events_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;

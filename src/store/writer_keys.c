@@ -1,11 +1,11 @@
 /*
  * The register of event keys: which events are new.
  *
- * The fast way asks which keys exist and copies the others in. A key that another writer commits in
- * between breaks the COPY (23505), and the batch is done again the careful way: INSERT ... ON
- * CONFLICT DO NOTHING, which waits for the other writer and says for each key who won.
- *
- * (A filter in memory that spares most of the asking belongs into keys_send_lookup().)
+ * The fast way copies the keys in and asks before only for those that a filter in memory suspects
+ * to be stored. A stored key that it did not suspect breaks the COPY (23505): the batch is done
+ * again, with every key looked up. A key that another writer commits in between breaks that too,
+ * and the batch is done the careful way: INSERT ... ON CONFLICT DO NOTHING, which waits for the
+ * other writer and says for each key who won.
  */
 #include <endian.h>
 #include <errno.h>
@@ -23,36 +23,35 @@ static const char insert_sql[] =
     " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::date[], $4::date[])"
     " ON CONFLICT DO NOTHING RETURNING event_key";
 
-static int compare_keys(const struct key_slot *a, uint64_t high, uint64_t low)
+static int compare_keys(struct key_number a, struct key_number b)
 {
-    if (a->high != high)
-        return a->high < high ? -1 : 1;
-    if (a->low != low)
-        return a->low < low ? -1 : 1;
+    if (a.high != b.high)
+        return a.high < b.high ? -1 : 1;
+    if (a.low != b.low)
+        return a.low < b.low ? -1 : 1;
     return 0;
 }
 
 static bool same_key(const struct key_slot *a, const struct key_slot *b)
 {
-    return compare_keys(a, b->high, b->low) == 0;
+    return compare_keys(a->key, b->key) == 0;
 }
 
 /* By key; events of one key in the order of the batch, so that the first one wins. */
 static int compare_slots(const void *pa, const void *pb)
 {
     const struct key_slot *a = pa, *b = pb;
-    int c = compare_keys(a, b->high, b->low);
+    int c = compare_keys(a->key, b->key);
 
     return c ? c : a->event < b->event ? -1 : a->event > b->event;
 }
 
-static void read_key(const void *bytes, uint64_t *ret_high, uint64_t *ret_low)
+static struct key_number read_key(const void *bytes)
 {
     uint64_t words[2];
 
     memcpy(words, bytes, sizeof(words));
-    *ret_high = be64toh(words[0]);
-    *ret_low = be64toh(words[1]);
+    return (struct key_number){ .high = be64toh(words[0]), .low = be64toh(words[1]) };
 }
 
 int keys_prepare(struct write_job *job)
@@ -69,8 +68,8 @@ int keys_prepare(struct write_job *job)
         struct key_slot *slot = &job->slots[n];
         if (se->dead || job->seen[se->message])
             continue;
-        *slot = (struct key_slot){ .event = (uint32_t)i };
-        read_key(se->key.bytes, &slot->high, &slot->low);
+        *slot = (struct key_slot){ .event = (uint32_t)i, .key = read_key(se->key.bytes) };
+        slot->asked = job->ask_all || key_filter_may_hold(job->w->stored_keys, slot->key);
         n++;
     }
     qsort(job->slots, n, sizeof(*job->slots), compare_slots);
@@ -97,29 +96,28 @@ static const struct event_key *slot_key(const struct write_job *job, const struc
 static struct key_slot *find_key(const struct write_job *job, const void *bytes)
 {
     size_t low = 0, high = job->slot_count;
-    uint64_t key_high, key_low;
+    struct key_number key = read_key(bytes);
 
-    read_key(bytes, &key_high, &key_low);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_keys(&job->slots[middle], key_high, key_low) < 0)
+        if (compare_keys(job->slots[middle].key, key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == job->slot_count || compare_keys(&job->slots[low], key_high, key_low) != 0)
+    if (low == job->slot_count || compare_keys(job->slots[low].key, key) != 0)
         return NULL;
     return &job->slots[low];
 }
 
-/* Parameter 1: the distinct keys, sorted; without those that are `fresh` already. */
+/* Parameter 1: the distinct keys to ask for, sorted; without those that are `fresh` already. */
 static int key_params(struct write_job *job, struct pg_params *params)
 {
     struct pg_array *keys = &job->w->arrays[0];
 
     pg_array_start(keys, PG_UUID);
     for (size_t i = 0; i < job->slot_count; i = group_end(job, i))
-        if (!job->slots[i].fresh)
+        if (job->slots[i].asked && !job->slots[i].fresh)
             pg_array_key(keys, slot_key(job, &job->slots[i]));
     return arrays_params(job->w, 1, params);
 }
@@ -300,4 +298,13 @@ int keys_register(struct write_job *job, struct strbuf *err)
     if (r == 0)
         sort_out(job);
     return r;
+}
+
+void keys_remember(struct write_job *job)
+{
+    const struct store_event *events = job->batch->events;
+
+    for (size_t i = 0; i < job->fresh_count; i++)
+        key_filter_add(job->w->stored_keys, read_key(events[job->fresh[i]].key.bytes));
+    key_filter_served(job->w->stored_keys);
 }
