@@ -42,7 +42,7 @@ CREATE TABLE processed_events (
 
 -- A report's range seldom ends at midnight; this finds the pages of the part of a day.
 CREATE INDEX processed_events_timestamp_brin ON processed_events
-    USING brin (timestamp) WITH (pages_per_range = 32, autosummarize = on);
+    USING brin (timestamp) WITH (pages_per_range = 32);
 
 COMMENT ON TABLE processed_events IS
     'Every stored event. Partitions processed_events_YYYYMMDD (UTC days) are made on demand by ensure_events_partition(); there is no default partition. Unique by way of event_keys.';
