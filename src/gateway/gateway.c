@@ -14,6 +14,7 @@
 
 /* Two at least: a long list must not hold up all the others. */
 #define WORKERS_MIN 2
+#define START_PATIENCE_USEC UINT64_C(3000000)
 #define DRAIN_GRACE_USEC UINT64_C(1000000)
 
 static void on_turn(void *ctx)
@@ -157,6 +158,9 @@ static int gateway_start(struct service *service, struct strbuf *err)
                           &service->settings, &options, err);
     if (r < 0)
         return r;
+    /* Requests come in as soon as HTTP starts, over a socket that may be inherited: with NATS
+     * there, not one of them may find the streams unknown. */
+    streams_wait(&gw->streams, START_PATIENCE_USEC);
     register_gauges(gw, service->metrics);
     service_on_minute(service, minute_publish);
     return 0;

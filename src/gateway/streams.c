@@ -163,14 +163,24 @@ static bool sleep_until_next(struct streams *s, bool good)
     return !stopping;
 }
 
+static void say_good(struct streams *s)
+{
+    (void)pthread_mutex_lock(&s->lock);
+    s->were_good = true;
+    (void)pthread_cond_broadcast(&s->first_good);
+    (void)pthread_mutex_unlock(&s->lock);
+}
+
 static void *streams_thread(void *arg)
 {
     struct streams *s = arg;
     bool good;
 
-    do
+    do {
         good = check_all(s);
-    while (sleep_until_next(s, good));
+        if (good)
+            say_good(s);
+    } while (sleep_until_next(s, good));
     return NULL;
 }
 
@@ -215,6 +225,7 @@ int streams_start(struct streams *s, const struct settings *settings, struct log
     (void)pthread_condattr_init(&attr);
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&s->wake, &attr);
+    (void)pthread_cond_init(&s->first_good, &attr);
     (void)pthread_condattr_destroy(&attr);
     r = pthread_create(&s->thread, NULL, streams_thread, s);
     if (r != 0) {
@@ -223,6 +234,17 @@ int streams_start(struct streams *s, const struct settings *settings, struct log
     }
     s->started = true;
     return 0;
+}
+
+void streams_wait(struct streams *s, uint64_t usec)
+{
+    struct timespec at;
+
+    deadline_in(usec, &at);
+    (void)pthread_mutex_lock(&s->lock);
+    while (!s->were_good && pthread_cond_timedwait(&s->first_good, &s->lock, &at) == 0)
+        ;
+    (void)pthread_mutex_unlock(&s->lock);
 }
 
 void streams_stop_soon(struct streams *s)

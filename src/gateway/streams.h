@@ -39,14 +39,18 @@ struct streams {
     bool started;
     pthread_t thread;
     pthread_mutex_t lock; /* of what follows */
-    pthread_cond_t wake;
-    bool stopping, kicked;
+    pthread_cond_t wake, first_good;
+    bool stopping, kicked, were_good;
     char why[256]; /* why it is not ready; "" = it is */
 };
 
 /* Connects and starts the thread. <0 with *err. streams_stop() in every case. */
 int streams_start(struct streams *s, const struct settings *settings, struct log *log,
                   struct strbuf *err) MUST_CHECK;
+/* Waits until all streams were good once, `usec` at most: with NATS away the gateway starts all the
+ * same. */
+void streams_wait(struct streams *s, uint64_t usec);
+
 /* Joins the thread, which may wait some seconds for a server that hangs, and closes the connection.
  * A zeroed struct is fine. streams_stop_soon() only tells the thread, so that other things can be
  * stopped meanwhile. */
