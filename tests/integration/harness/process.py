@@ -1,16 +1,23 @@
 """Child processes: unprivileged, on free ports, stopped by pid whatever happens."""
 import os
 import pwd
+import random
 import signal as signals
 import socket
 import subprocess
 
 
 def free_port():
-    """A port on 127.0.0.1 that nothing holds now. Below the ephemeral range's use by chance is accepted."""
-    with socket.socket() as sock:
-        sock.bind(("127.0.0.1", 0))
-        return sock.getsockname()[1]
+    """A port on 127.0.0.1 that nothing holds, below the kernel's ephemeral range, so that no outgoing connection
+    takes it before its server does."""
+    for port in random.sample(range(10000, 20000), 200):
+        with socket.socket() as sock:
+            try:
+                sock.bind(("127.0.0.1", port))
+                return port
+            except OSError:
+                continue
+    raise RuntimeError("no free port")
 
 
 def unprivileged_user():
