@@ -55,6 +55,7 @@ int postgres_config_write(const struct site *site, int dir_fd, const char *clust
         "port = %u\n"
         "unix_socket_directories = ''\n"
         "max_connections = 100\n"
+        "max_locks_per_transaction = 512\n" /* a report without bounds locks every day */
         "password_encryption = 'scram-sha-256'\n"
         "shared_buffers = '%lluMB'\n"
         "effective_cache_size = '%lluMB'\n"
