@@ -50,7 +50,8 @@ void log_batch(const struct worker *w, const struct work *work, uint64_t commit_
         log_runs(w, work);
     log_info(w->c->log, "batch.stored", "a batch is committed",
              work->run_count == 1 ? KV_CORRELATION(strbuf_span(&ids))
-                                  : KV_BUF("correlationIds", &ids),
+             : named              ? KV_BUF("correlationIds", &ids)
+                     : KV_STR("correlationIds", "too many, one line each at level debug"),
              KV_UINT("requests", work->run_count), KV_UINT("messages", work->message_count),
              KV_UINT("events", work->event_count), KV_UINT("stored", stored),
              KV_UINT("duplicates", duplicates), KV_UINT("conflicts", conflicts),
