@@ -74,6 +74,7 @@ int work_take(struct work *w, struct bus_delivery *d, const char *stream, uint64
     if (r < 0)
         return r;
     pthread_mutex_lock(&w->lock);
+    /* NOLINTNEXTLINE(bugprone-sizeof-expression): its elements are pointers */
     r = ROOM_FOR_ONE(w->deliveries, w->delivery_room, w->message_count);
     if (r == 0) {
         w->messages[w->message_count] = (struct store_message){

@@ -53,26 +53,30 @@ struct reading {
     uint32_t lines; /* read so far */
 };
 
+static bool continues(const struct work *w, const struct batch_run *run)
+{
+    const struct span *last = &w->runs[w->run_count - 1].correlation_id;
+
+    return last->ptr == run->correlation_id.ptr || span_eq(*last, run->correlation_id);
+}
+
 /* Counts the line in its request's run. */
 static int note_run(struct reading *rd)
 {
     const struct batch_run *run = &rd->reader.run;
     struct work *w = rd->w;
-    struct work_run *last = w->run_count ? &w->runs[w->run_count - 1] : NULL;
-    int r;
 
-    if (!last || (last->correlation_id.ptr != run->correlation_id.ptr &&
-                  !span_eq(last->correlation_id, run->correlation_id))) {
-        r = ROOM_FOR_ONE(w->runs, w->run_room, w->run_count);
+    if (w->run_count == 0 || !continues(w, run)) {
+        int r = ROOM_FOR_ONE(w->runs, w->run_room, w->run_count);
+
         if (r < 0)
             return r;
-        last = &w->runs[w->run_count++];
-        *last = (struct work_run){
+        w->runs[w->run_count++] = (struct work_run){
             .correlation_id = run->correlation_id,
             .received_usec = run->received_usec,
         };
     }
-    last->events++;
+    w->runs[w->run_count - 1].events++;
     return 0;
 }
 
