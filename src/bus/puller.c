@@ -1,11 +1,13 @@
 /*
- * A window over $JS.API.CONSUMER.MSG.NEXT: `owed` counts the messages the server was asked for and
- * has neither sent nor cancelled. A new request goes out when half a batch or less is owed, so that
- * the server always has work while the owner stores what it has.
+ * A window over $JS.API.CONSUMER.MSG.NEXT: of each request it counts the messages that the server
+ * owes, neither sent nor cancelled. A new request goes out when half a batch or less is owed, so
+ * that the server always has work while the owner stores what it has, and when the last one is half
+ * over, so that a message that comes as one expires finds another.
  *
- * A request that is served in full ends silently; any other ends with a status message that says
- * how much of it is left (Nats-Pending-Messages). Requests that vanish without either (the server
- * was killed) are found by their deadline, or at once by a new connection.
+ * A request that is served in full ends silently; any other should end with a status message that
+ * says how much of it is left (Nats-Pending-Messages). But some vanish without either: the server
+ * was killed, or a message came at the moment of expiry (nats-server 2.9.10 then drops the request
+ * and says nothing). They end by their time, or at once with a new connection.
  */
 #include "bus/puller.h"
 
@@ -25,9 +27,16 @@
 
 #define SUBJECT_MAX 256
 #define REQUEST_MAX 128
-#define GRACE_USEC (1 * USEC_PER_SEC) /* of the server's answer to a request that expired */
+#define REQUESTS_MAX 3                   /* out at once */
+#define GRACE_USEC (100 * USEC_PER_MSEC) /* of the server's answer to a request that expired */
+#define SILENCE_USEC (1 * USEC_PER_SEC)  /* with requests out, before we ask for the consumer */
 #define REFUSED_WAIT_USEC (100 * USEC_PER_MSEC) /* before asking again after a refusal */
 #define PENDING_SLACK_BYTES (8 * 1024 * 1024)
+
+struct request {
+    uint64_t left;      /* messages owed */
+    uint64_t sent_usec; /* monotonic */
+};
 
 struct bus_puller {
     struct bus *bus;
@@ -37,9 +46,10 @@ struct bus_puller {
     natsInbox *inbox;
     natsSubscription *sub;
 
-    unsigned epoch; /* of the connection the requests went out on */
-    uint64_t owed;
-    uint64_t deadline_usec; /* by then the last request has ended */
+    unsigned epoch;                        /* of the connection the requests went out on */
+    struct request requests[REQUESTS_MAX]; /* oldest first */
+    size_t request_count;
+    uint64_t heard_usec; /* when the server said something, or need not */
     uint64_t ask_after_usec;
     bool oversized; /* the next message is larger than max_bytes of a request */
     bool stopped;
@@ -69,28 +79,81 @@ static void ask(struct bus_puller *p, uint64_t now)
         return;
     }
     p->oversized = false;
-    p->owed += batch;
-    p->deadline_usec = now + p->options.expires_usec + GRACE_USEC;
+    if (p->request_count == 0)
+        p->heard_usec = now;
+    p->requests[p->request_count++] = (struct request){ .left = batch, .sent_usec = now };
 }
 
-/* Forgets requests that can have no answer any more and asks when too little is owed. */
+static uint64_t owed(const struct bus_puller *p)
+{
+    uint64_t sum = 0;
+
+    for (size_t i = 0; i < p->request_count; i++)
+        sum += p->requests[i].left;
+    return sum;
+}
+
+static void drop_oldest(struct bus_puller *p)
+{
+    p->request_count--;
+    memmove(p->requests, p->requests + 1, p->request_count * sizeof(p->requests[0]));
+}
+
+/* The server serves its requests in turn; which one it was makes no difference to the sum. */
+static void forget(struct bus_puller *p, uint64_t messages)
+{
+    while (p->request_count > 0 && p->requests[0].left <= messages) {
+        messages -= p->requests[0].left;
+        drop_oldest(p);
+    }
+    if (p->request_count > 0)
+        p->requests[0].left -= messages;
+}
+
+/* When the oldest request has ended for certain. */
+static uint64_t oldest_ends(const struct bus_puller *p)
+{
+    return p->requests[0].sent_usec + p->options.expires_usec + GRACE_USEC;
+}
+
+/* When to ask even though enough is owed; only with requests out. */
+static uint64_t renew_at(const struct bus_puller *p)
+{
+    return p->requests[p->request_count - 1].sent_usec + p->options.expires_usec / 2;
+}
+
+/* What was sent in answer to an old request may still wait here. */
+static bool all_taken(const struct bus_puller *p)
+{
+    int messages = 0;
+
+    return natsSubscription_GetPending(p->sub, &messages, NULL) == NATS_OK && messages == 0;
+}
+
+static bool should_ask(const struct bus_puller *p, uint64_t now)
+{
+    if (p->stopped || p->request_count == REQUESTS_MAX || now < p->ask_after_usec)
+        return false;
+    return owed(p) <= p->options.batch / 2 || (now >= renew_at(p) && all_taken(p));
+}
+
+/* Forgets requests that can have no answer any more and asks when it is time. */
 static void top_up(struct bus_puller *p)
 {
     uint64_t now = clock_mono_usec();
     unsigned epoch = atomic_load(&p->bus->epoch);
 
-    if (p->epoch == epoch && p->owed > 0 && now >= p->deadline_usec)
-        (void)natsConnection_PublishRequest(p->bus->nc, p->info_subject, p->inbox, NULL, 0);
-    if (p->epoch != epoch || now >= p->deadline_usec)
-        p->owed = 0;
+    if (p->epoch != epoch)
+        p->request_count = 0;
     p->epoch = epoch;
-    if (!p->stopped && p->owed <= p->options.batch / 2 && now >= p->ask_after_usec)
+    if (p->request_count > 0 && now >= p->heard_usec + SILENCE_USEC) {
+        (void)natsConnection_PublishRequest(p->bus->nc, p->info_subject, p->inbox, NULL, 0);
+        p->heard_usec = now;
+    }
+    while (p->request_count > 0 && now >= oldest_ends(p) && all_taken(p))
+        drop_oldest(p);
+    if (should_ask(p, now))
         ask(p, now);
-}
-
-static void forget(struct bus_puller *p, uint64_t messages)
-{
-    p->owed -= MIN(p->owed, messages);
 }
 
 static uint64_t header_number(natsMsg *msg, const char *name, uint64_t otherwise)
@@ -154,7 +217,7 @@ static int on_info(natsMsg *msg)
 /* JetStream is not up (yet). */
 static int on_no_responders(struct bus_puller *p)
 {
-    p->owed = 0;
+    p->request_count = 0;
     p->ask_after_usec = clock_mono_usec() + REFUSED_WAIT_USEC;
     return 0;
 }
@@ -173,6 +236,7 @@ static int take_one(struct bus_puller *p, uint64_t wait_usec, struct bus_deliver
         return 0;
     if (s != NATS_OK)
         return bus_errno(s);
+    p->heard_usec = clock_mono_usec();
     r = delivery_new(msg, ret_delivery);
     if (r == 0) {
         forget(p, 1);
@@ -189,10 +253,12 @@ static uint64_t next_wait(const struct bus_puller *p, uint64_t now, uint64_t unt
 {
     uint64_t wake = until;
 
+    if (p->request_count > 0)
+        wake = MIN(wake, oldest_ends(p));
     if (!p->stopped) {
-        if (p->owed > 0)
-            wake = MIN(wake, p->deadline_usec);
-        if (p->ask_after_usec > now)
+        if (p->request_count > 0 && p->request_count < REQUESTS_MAX)
+            wake = MIN(wake, MAX(renew_at(p), p->ask_after_usec));
+        else if (p->ask_after_usec > now)
             wake = MIN(wake, p->ask_after_usec);
     }
     return wake <= now ? 0 : MAX(wake - now, (uint64_t)USEC_PER_MSEC);
@@ -216,7 +282,7 @@ int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec, struct bus_deli
             continue;
         }
         top_up(p);
-        if (p->stopped && p->owed == 0)
+        if (p->stopped && p->request_count == 0)
             return 0;
         r = take_one(p, next_wait(p, now, until), ret_delivery);
         if (r != 0)
