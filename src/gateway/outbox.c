@@ -137,14 +137,15 @@ static void count_outcome(struct outbox *ob, const struct outgoing *out, enum fa
         metric_add(gm->duplicates[out->lane], out->events);
 }
 
-/* What gathered behind the lane's only message has waited as long as that, so that it shares its
- * timeout. */
-static void confirm_shared(struct outbox *ob, int lane, enum failure failure)
+/* What gathered longer than it should has heard of no other request since, and waited behind the
+ * message that is given up now: it shares its fate, rather than begin a timeout of its own. */
+static void confirm_shared(struct outbox *ob, int lane, enum failure failure, uint64_t now_usec)
 {
     struct outbox_message *m = &ob->shared[lane];
 
     m->unconfirmed--;
-    if (failure == FAILURE_ACK_TIMEOUT && !m->unconfirmed && m->writer.events)
+    if (failure == FAILURE_ACK_TIMEOUT && m->writer.events &&
+        now_usec >= m->opened_usec + GATHER_USEC_MAX)
         outbox_drop(ob, m, lane, failure);
 }
 
@@ -167,7 +168,7 @@ static void settle(struct outbox *ob, const struct bus_result *result, uint64_t 
     ob->free = out;
     outbox_settle(ob, waiters, failure, duplicates);
     if (shared)
-        confirm_shared(ob, lane, failure);
+        confirm_shared(ob, lane, failure, now_usec);
 }
 
 void outbox_collect(struct outbox *ob)

@@ -43,6 +43,7 @@ struct outgoing {
 struct outbox_message {
     struct batch_writer writer;
     struct pending *waiters;
+    uint64_t opened_usec; /* when a shared one got its first event */
     /* of a shared lane: what was sent before this message */
     uint32_t unconfirmed;
     uint64_t sent_usec; /* the last of them */

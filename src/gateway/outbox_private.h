@@ -1,7 +1,12 @@
 /* Between the outbox's two files. */
 #pragma once
 
+#include "base/clock.h"
 #include "gateway/outbox.h"
+
+/* An ack takes about a millisecond. One that takes so long says that the server has stopped: what
+ * comes now is sent all the same, and its ack timeout begins. */
+#define GATHER_USEC_MAX (100 * USEC_PER_MSEC)
 
 /* Adds to what is in flight; both may be negative. */
 void outbox_count_inflight(struct outbox *ob, int messages, int64_t bytes);

@@ -7,9 +7,6 @@
 
 /* How long a worker sleeps at most before it looks whether its request was cancelled. */
 #define WAIT_STEP_USEC (20 * USEC_PER_MSEC)
-/* An ack takes about a millisecond. One that takes so long says that the server has stopped: what
- * comes now is sent all the same, and its ack timeout begins. */
-#define GATHER_USEC_MAX (100 * USEC_PER_MSEC)
 
 static enum failure wait_for_room(struct outbox *ob, const struct pending *p, size_t bytes)
 {
@@ -146,6 +143,8 @@ enum failure outbox_add_shared(struct outbox *ob, struct pending *p, int lane, s
 
     if (m->writer.events && !batch_writer_fits(&m->writer, raw.len) && !flush_lane(ob, m, lane))
         return FAILURE_OVERLOADED;
+    if (m->writer.events == 0)
+        m->opened_usec = clock_mono_usec();
     failure = write_run(&m->writer, p, raw);
     if (failure != FAILURE_NONE) {
         /* The run may stand half in the message: it cannot be sent. */

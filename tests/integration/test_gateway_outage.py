@@ -123,6 +123,27 @@ def test_many_waiting_requests_all_hear_in_time(nats, start_role):
     wait_for(lambda: gateway.post(BULK, bulk()).status_code == 200, what="the gateway to recover")
 
 
+def test_what_gathers_behind_unconfirmed_messages_hears_in_time(nats, start_role):
+    gateway = start_role("gateway").wait_ready()
+    pause(nats)
+    results = []
+    event = {"funnelStage": "top", "eventType": "ad.view"}
+
+    def send():
+        results.append(timed(lambda: gateway.post(EVENTS, facebook_event(**event))))
+
+    threads = [threading.Thread(target=send) for _ in range(3)]
+    for thread, pause_before in zip(threads, [0, 0.15, 0.03]):  # sent, sent after all, gathers
+        time.sleep(pause_before)
+        thread.start()
+    for thread in threads:
+        thread.join()
+    nats.resume()
+    for answer, seconds in results:
+        check_503(answer, "ack_timeout", "nats_unavailable")
+        assert seconds < 5
+
+
 class Load:
     """Posts events from some threads and keeps what became of each."""
 
