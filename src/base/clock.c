@@ -176,17 +176,32 @@ int64_t clock_day_of(int64_t usec)
     return usec >= 0 ? usec / USEC_PER_DAY : -((-usec + USEC_PER_DAY - 1) / USEC_PER_DAY);
 }
 
+/* The last `count` digits of v, and `end` behind them. By hand: every request writes a time. */
+static char *put(char *at, unsigned v, int count, char end)
+{
+    for (int i = count; i-- > 0; v /= 10)
+        at[i] = (char)('0' + v % 10);
+    at[count] = end;
+    return at + count + 1;
+}
+
 struct span timestamp_format(int64_t usec, char buf[TIMESTAMP_TEXT_MAX])
 {
     int64_t day = clock_day_of(usec), rest = usec - day * USEC_PER_DAY, y;
-    int us = (int)(rest % USEC_PER_SEC), sec = (int)(rest / USEC_PER_SEC);
-    int m, d, n;
+    unsigned us = (unsigned)(rest % USEC_PER_SEC), sec = (unsigned)(rest / USEC_PER_SEC);
+    char *at = buf;
+    int m, d;
 
     civil_from_days(day, &y, &m, &d);
-    n = snprintf(buf, TIMESTAMP_TEXT_MAX, "%04d-%02d-%02dT%02d:%02d:%02d.%0*dZ", (int)y, m, d,
-                 sec / 3600, sec / 60 % 60, sec % 60, us % 1000 ? 6 : 3,
-                 us % 1000 ? us : us / 1000);
-    return span_of(buf, (size_t)n);
+    at = put(at, (unsigned)y, 4, '-');
+    at = put(at, (unsigned)m, 2, '-');
+    at = put(at, (unsigned)d, 2, 'T');
+    at = put(at, sec / 3600, 2, ':');
+    at = put(at, sec / 60 % 60, 2, ':');
+    at = put(at, sec % 60, 2, '.');
+    at = us % 1000 ? put(at, us, 6, 'Z') : put(at, us / 1000, 3, 'Z');
+    *at = '\0';
+    return span_of(buf, (size_t)(at - buf));
 }
 
 struct span date_format(int64_t day, char buf[DATE_TEXT_MAX])

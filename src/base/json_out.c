@@ -145,6 +145,12 @@ static void quote_control(struct strbuf *sb, unsigned char c)
     }
 }
 
+/* ASCII that stands for itself. */
+static bool is_plain(char c)
+{
+    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
+}
+
 void json_quote(struct strbuf *sb, struct span value)
 {
     const char *p = value.ptr ? value.ptr : "";
@@ -152,9 +158,9 @@ void json_quote(struct strbuf *sb, struct span value)
 
     (void)strbuf_addc(sb, '"');
     while (i < value.len) {
-        size_t n = utf8_sequence(p + i, value.len - i);
+        size_t n = is_plain(p[i]) ? 1 : utf8_sequence(p + i, value.len - i);
 
-        if (n > 1 || (n == 1 && p[i] >= 0x20 && p[i] != '"' && p[i] != '\\' && p[i] != 0x7f)) {
+        if (n > 1 || is_plain(p[i])) {
             i += n;
             continue;
         }

@@ -9,9 +9,12 @@
 #include "event/sha256.h"
 
 #define COUNT_DIGITS 6 /* more lines do not fit into BATCH_BYTES_MAX */
+#define COUNT_ROOM "      "
 #define CONTEXT_END "}\n"
 /* An escaped byte takes six; the rest of the line takes less than 100. */
 #define CONTEXT_BYTES_MAX (6 * BATCH_CORRELATION_MAX + 100)
+
+_Static_assert(sizeof(COUNT_ROOM) == COUNT_DIGITS + 1, "room for the digits");
 
 int batch_writer_init(struct batch_writer *w)
 {
@@ -73,7 +76,7 @@ int batch_writer_run(struct batch_writer *w, struct span correlation_id, int64_t
     json_string(&j, timestamp_format(received_usec, when));
     json_key(&j, "count");
     count_at = w->payload.len;
-    (void)strbuf_addf(&w->payload, "%*s" CONTEXT_END, COUNT_DIGITS, "");
+    (void)strbuf_adds(&w->payload, COUNT_ROOM CONTEXT_END);
     if (strbuf_error(&w->payload))
         return strbuf_error(&w->payload);
     w->count_at = count_at;
