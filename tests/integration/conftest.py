@@ -13,6 +13,13 @@ from harness.roles import Role  # noqa: E402
 from harness.servers import NatsServer, PostgresServer  # noqa: E402
 
 
+def pytest_make_parametrize_id(val, argname):
+    """Bodies make no names: they are long, and compressed ones differ from run to run."""
+    if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60):
+        return f"{argname}-of-{len(val)}"
+    return None
+
+
 @pytest.fixture(scope="module")
 def nats():
     server = NatsServer()
