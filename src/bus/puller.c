@@ -6,8 +6,8 @@
  *
  * A request that is served in full ends silently; any other should end with a status message that
  * says how much of it is left (Nats-Pending-Messages). But some vanish without either: the server
- * was killed, or a message came at the moment of expiry (nats-server 2.9.10 then drops the request
- * and says nothing). They end by their time, or at once with a new connection.
+ * was killed, or, as gaps of a second under load suggest, a message came at the moment of expiry
+ * (nats-server 2.9.10). They end by their time, or at once with a new connection.
  */
 #include "bus/puller.h"
 
