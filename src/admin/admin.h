@@ -8,3 +8,4 @@ int admin_stress_test(int argc, char **argv);
 int admin_doctor(int argc, char **argv);
 int admin_settings(int argc, char **argv);
 int admin_bench(int argc, char **argv);
+int admin_dlq(int argc, char **argv);
