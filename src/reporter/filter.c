@@ -5,17 +5,23 @@
 
 #include "base/clock.h"
 #include "base/json_out.h"
+#include "base/number.h"
 #include "event/json.h"
 
 const char *const report_kind_names[REPORT_COUNT] = {
     [REPORT_EVENTS] = "events",
     [REPORT_REVENUE] = "revenue",
     [REPORT_DEMOGRAPHICS] = "demographics",
+    [REPORT_REJECTS] = "rejects",
 };
+
+#define REJECT_LIMIT_DEFAULT 100
 
 #define EVENTS (1U << REPORT_EVENTS)
 #define REVENUE (1U << REPORT_REVENUE)
 #define DEMOGRAPHICS (1U << REPORT_DEMOGRAPHICS)
+#define REJECTS (1U << REPORT_REJECTS)
+#define ALL (EVENTS | REVENUE | DEMOGRAPHICS | REJECTS)
 
 struct parameter {
     struct span name;
@@ -94,17 +100,67 @@ static int take_currency(struct filter_parser *p, struct span value)
     return 0;
 }
 
+static int take_reject_source(struct filter_parser *p, struct span value)
+{
+    int source = event_name_find(event_source_names, SOURCE_COUNT, value);
+
+    p->reject.source = source < 0 ? "unknown" : event_source_names[source];
+    return source < 0 && !span_eq(value, SPAN("unknown")) ? -EINVAL : 0;
+}
+
+/* Printable ASCII, as the words and ids that dead letters carry. */
+static int take_ascii(struct span value, size_t max, char *ret)
+{
+    if (value.len > max)
+        return -EINVAL;
+    for (size_t i = 0; i < value.len; i++)
+        if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e)
+            return -EINVAL;
+    memcpy(ret, value.ptr, value.len);
+    ret[value.len] = '\0';
+    return 0;
+}
+
+static int take_reason(struct filter_parser *p, struct span value)
+{
+    return take_ascii(value, REJECT_REASON_MAX, p->reject.reason);
+}
+
+static int take_correlation_id(struct filter_parser *p, struct span value)
+{
+    return take_ascii(value, REJECT_CORRELATION_MAX, p->reject.correlation_id);
+}
+
+static int take_limit(struct filter_parser *p, struct span value)
+{
+    return parse_u32(value, &p->reject.limit) < 0 || p->reject.limit < 1 ||
+                   p->reject.limit > REJECT_LIMIT_MAX
+               ? -EINVAL
+               : 0;
+}
+
+static int take_before(struct filter_parser *p, struct span value)
+{
+    return parse_u64(value, &p->reject.before) < 0 || p->reject.before == 0 ? -EINVAL : 0;
+}
+
 #define A_TIME "takes a date-time with zone (RFC 3339), such as 2026-01-31T12:00:00Z"
 
 static const struct parameter parameters[] = {
-    { SPAN("from"), EVENTS | REVENUE | DEMOGRAPHICS, take_from, A_TIME },
-    { SPAN("to"), EVENTS | REVENUE | DEMOGRAPHICS, take_to, A_TIME },
+    { SPAN("from"), ALL, take_from, A_TIME },
+    { SPAN("to"), ALL, take_to, A_TIME },
     { SPAN("source"), EVENTS | REVENUE | DEMOGRAPHICS, take_source, "takes facebook or tiktok" },
     { SPAN("funnelStage"), EVENTS, take_stage, "takes top or bottom" },
     { SPAN("eventType"), EVENTS, take_type, "takes an event type, such as ad.view" },
     { SPAN("campaignId"), REVENUE, take_campaign,
       "takes a campaign's id of at most 200 bytes in UTF-8, or unknown" },
     { SPAN("currency"), REVENUE, take_currency, "takes an ISO 4217 code, such as USD" },
+    { SPAN("source"), REJECTS, take_reject_source, "takes facebook, tiktok or unknown" },
+    { SPAN("reason"), REJECTS, take_reason, "takes the reason of a rejection, such as wrong_type" },
+    { SPAN("correlationId"), REJECTS, take_correlation_id,
+      "takes a correlation id of at most 128 printable characters" },
+    { SPAN("limit"), REJECTS, take_limit, "takes a whole number from 1 to 1000" },
+    { SPAN("before"), REJECTS, take_before, "takes a sequence, as next tells it" },
 };
 
 static void write_names(struct strbuf *out, enum report_kind kind)
@@ -143,6 +199,7 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
     p->kind = kind;
     p->filter = filter;
     p->seen = 0;
+    p->reject = (struct reject_filter){ .limit = REJECT_LIMIT_DEFAULT };
     p->err = err;
     *filter = (struct report_filter){
         .source = -1,

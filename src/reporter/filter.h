@@ -12,14 +12,34 @@
 #include "event/event.h"
 #include "store/report.h"
 
-enum report_kind { REPORT_EVENTS, REPORT_REVENUE, REPORT_DEMOGRAPHICS, REPORT_COUNT };
+enum report_kind {
+    REPORT_EVENTS,
+    REPORT_REVENUE,
+    REPORT_DEMOGRAPHICS,
+    REPORT_REJECTS, /* from the dead letters, not from the database */
+    REPORT_COUNT
+};
 extern const char *const report_kind_names[REPORT_COUNT];
+
+#define REJECT_REASON_MAX 64
+#define REJECT_CORRELATION_MAX 128
+#define REJECT_LIMIT_MAX 1000
+
+/* What only /reports/rejects takes. Its times are those of the report_filter. */
+struct reject_filter {
+    const char *source;                              /* NULL = any; "unknown" is one */
+    char reason[REJECT_REASON_MAX + 1];              /* "" = any */
+    char correlation_id[REJECT_CORRELATION_MAX + 1]; /* "" = any */
+    uint32_t limit;
+    uint64_t before; /* only sequences below it; 0 = all */
+};
 
 struct filter_parser {
     enum report_kind kind;
     struct report_filter *filter;      /* filled parameter by parameter */
     char campaign[EVENT_TEXT_MAX + 1]; /* filter->campaign_id points here */
-    unsigned seen;                     /* bits of the parameters that came */
+    struct reject_filter reject;
+    unsigned seen; /* bits of the parameters that came */
     struct strbuf *err;
 };
 

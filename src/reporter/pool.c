@@ -13,20 +13,16 @@
 #include <string.h>
 #include <utlist.h>
 
-#include "base/clock.h"
-#include "store/db.h"
-
 #define DATA_MAX_BYTES ((size_t)64 << 20)
 #define ERROR_MAX_BYTES 1024
-#define CONNECT_TIMEOUT_USEC (3 * UINT64_C(1000000))
 
 enum job_state { JOB_QUEUED, JOB_RUNNING, JOB_POSTED, JOB_DROPPED };
 
 struct worker {
     struct pool *pool;
     pthread_t thread;
-    struct db *db;
-    struct job *job; /* under the lock: whose query runs */
+    void *tools;
+    struct job *job; /* under the lock: which one it makes */
 };
 
 struct pool {
@@ -38,58 +34,20 @@ struct pool {
     bool stopping;
     struct worker *workers;
     uint32_t worker_count;
-    uint64_t timeout_usec;
+    const struct pool_craft *craft;
     job_done_fn done;
     void *ctx;
 };
 
-typedef int (*report_fn)(struct db *db, const struct report_filter *f, struct strbuf *out,
-                         struct strbuf *err);
-
-static const report_fn report_fns[REPORT_COUNT] = {
-    [REPORT_EVENTS] = report_events,
-    [REPORT_REVENUE] = report_revenue,
-    [REPORT_DEMOGRAPHICS] = report_demographics,
-};
-
-/* A report is timed out when the database worked on it for too long, not when none was found. */
-static void ask(struct worker *w, struct job *job)
+bool pool_wants(const struct job *job)
 {
-    uint64_t started;
-
-    strbuf_reset(&job->data);
-    job->timed_out = false;
-    job->outcome = db_connect(w->db, &job->err);
-    if (job->outcome != 0)
-        return;
-    started = clock_mono_usec();
-    job->outcome = report_fns[job->parser.kind](w->db, &job->filter, &job->data, &job->err);
-    job->took_usec = clock_mono_usec() - started;
-    job->timed_out = job->outcome == DB_RETRY && job->took_usec >= w->pool->timeout_usec;
-}
-
-static bool is_wanted(struct pool *p, const struct job *job)
-{
+    struct pool *p = job->pool;
     bool wanted;
 
     pthread_mutex_lock(&p->lock);
     wanted = job->state == JOB_RUNNING && !p->stopping;
     pthread_mutex_unlock(&p->lock);
     return wanted;
-}
-
-/* A connection that lay idle may have died with a restarted server, which only its next use shows:
- * that is no reason to fail a report, so it is asked once more on a new connection. */
-static void run(struct worker *w, struct job *job)
-{
-    uint64_t started = clock_mono_usec();
-
-    ask(w, job);
-    if (job->outcome != DB_RETRY || clock_mono_usec() - started > w->pool->timeout_usec / 2 ||
-        !is_wanted(w->pool, job))
-        return;
-    db_disconnect(w->db);
-    ask(w, job);
 }
 
 /* Loop thread. */
@@ -134,11 +92,11 @@ static void *worker_main(void *arg)
     struct pool *p = w->pool;
     struct job *job;
 
-    (void)pthread_setname_np(pthread_self(), "report");
+    (void)pthread_setname_np(pthread_self(), p->craft->thread_name);
     pthread_mutex_lock(&p->lock);
     while ((job = take(w))) {
         pthread_mutex_unlock(&p->lock);
-        run(w, job);
+        p->craft->make(w->tools, job);
         pthread_mutex_lock(&p->lock);
         w->job = NULL;
         p->running--;
@@ -150,28 +108,22 @@ static void *worker_main(void *arg)
     return NULL;
 }
 
-static int start_worker(struct pool *p, const struct pool_options *options)
+static int start_worker(struct pool *p, const struct pool_options *options, struct strbuf *err)
 {
     struct worker *w = &p->workers[p->worker_count];
-    const struct db_options db = {
-        .url = options->database_url,
-        .application_name = "sluice reporter",
-        .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
-        .statement_timeout_usec = options->timeout_usec,
-        .read_only = true,
-    };
-    int r;
+    int r = p->craft->open(options->craft_options, &w->tools, err);
 
+    if (r < 0)
+        return r;
     w->pool = p;
-    w->db = db_new(&db);
-    if (!w->db)
-        return -ENOMEM;
-    r = pthread_create(&w->thread, NULL, worker_main, w);
-    if (r == 0)
+    r = -pthread_create(&w->thread, NULL, worker_main, w);
+    if (r == 0) {
         p->worker_count++;
-    else
-        w->db = db_free(w->db);
-    return -r;
+        return 0;
+    }
+    p->craft->close(w->tools);
+    strbuf_setf(err, "cannot start a report thread: %s", strerror(-r));
+    return r;
 }
 
 int pool_new(const struct pool_options *options, struct pool **ret, struct strbuf *err)
@@ -186,18 +138,18 @@ int pool_new(const struct pool_options *options, struct pool **ret, struct strbu
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->work, NULL);
     p->queue_max = options->queue_max;
-    p->timeout_usec = options->timeout_usec;
+    p->craft = options->craft;
     p->done = options->done;
     p->ctx = options->ctx;
     p->workers = calloc(options->threads, sizeof(*p->workers));
-    if (!p->workers)
-        r = -ENOMEM;
-    while (r == 0 && p->worker_count < options->threads)
-        r = start_worker(p, options);
-    if (r < 0) {
-        strbuf_setf(err, "cannot start a report thread: %s", strerror(-r));
-        return r;
+    if (!p->workers) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
     }
+    while (r == 0 && p->worker_count < options->threads)
+        r = start_worker(p, options, err);
+    if (r < 0)
+        return r;
     *ret = TAKE_PTR(p);
     return 0;
 }
@@ -210,6 +162,21 @@ static void free_list(struct job *head)
     (void)job_free(job);
 }
 
+/* Under the lock. */
+static void cancel(const struct pool *p, const struct worker *w)
+{
+    if (p->craft->cancel)
+        p->craft->cancel(w->tools);
+}
+
+/* Under the lock. */
+static void cancel_job(const struct pool *p, const struct job *job)
+{
+    for (uint32_t i = 0; i < p->worker_count; i++)
+        if (p->workers[i].job == job)
+            cancel(p, &p->workers[i]);
+}
+
 struct pool *pool_free(struct pool *p)
 {
     if (!p)
@@ -219,11 +186,11 @@ struct pool *pool_free(struct pool *p)
     pthread_cond_broadcast(&p->work);
     for (uint32_t i = 0; i < p->worker_count; i++)
         if (p->workers[i].job)
-            db_cancel(p->workers[i].db);
+            cancel(p, &p->workers[i]);
     pthread_mutex_unlock(&p->lock);
     for (uint32_t i = 0; i < p->worker_count; i++) {
         pthread_join(p->workers[i].thread, NULL);
-        (void)db_free(p->workers[i].db);
+        p->craft->close(p->workers[i].tools);
     }
     free_list(p->queue);
     free_list(p->outstanding);
@@ -274,14 +241,6 @@ int pool_submit(struct pool *p, struct job *job)
     return r;
 }
 
-/* Under the lock. */
-static void cancel(struct pool *p, const struct job *job)
-{
-    for (uint32_t i = 0; i < p->worker_count; i++)
-        if (p->workers[i].job == job)
-            db_cancel(p->workers[i].db);
-}
-
 void pool_drop(struct pool *p, struct job *job)
 {
     bool queued;
@@ -293,7 +252,7 @@ void pool_drop(struct pool *p, struct job *job)
         p->queued--;
     } else {
         if (job->state == JOB_RUNNING)
-            cancel(p, job);
+            cancel_job(p, job);
         job->state = JOB_DROPPED;
     }
     pthread_mutex_unlock(&p->lock);

@@ -1,6 +1,7 @@
 /*
- * The threads that ask the database: each has a connection of its own and takes report jobs from
- * one bounded queue. A job is made on an HTTP loop and comes back there with http_loop_post().
+ * The threads that make reports: each has a connection of its own, to the database or to NATS, and
+ * takes jobs from one bounded queue. A job is made on an HTTP loop and comes back there with
+ * http_loop_post().
  */
 #pragma once
 
@@ -25,7 +26,7 @@ struct job {
     struct http_request *request; /* touched on its loop only */
 
     /* filled when done() is called */
-    int outcome;        /* of report_...(): 0, enum db_outcome or -errno */
+    int outcome;        /* 0, enum db_outcome, or -errno */
     bool timed_out;     /* the database needed longer than a report may take */
     struct strbuf data; /* the answer's `data` object */
     struct strbuf err;  /* why not, for the log */
@@ -39,16 +40,29 @@ struct job {
     int state;
 };
 
+/* How a thread makes reports. */
+struct pool_craft {
+    const char *thread_name;
+    /* What a thread works with; options are those of the pool. Called when the pool is made. */
+    int (*open)(const void *options, void **ret_tools, struct strbuf *err);
+    /* When the thread has ended. */
+    void (*close)(void *tools);
+    /* Fills the job's outcome and what belongs to it, on the thread. */
+    void (*make)(void *tools, struct job *job);
+    /* Makes make() return soon; any thread. NULL: it does so by itself. */
+    void (*cancel)(void *tools);
+};
+
 struct pool_options {
     uint32_t threads;
     uint32_t queue_max;
-    const char *database_url;
-    uint64_t timeout_usec; /* of one report */
+    const struct pool_craft *craft;
+    const void *craft_options;
     job_done_fn done;
     void *ctx;
 };
 
-/* Starts the threads; they connect at their first job. <0 with *err. */
+/* Starts the threads. <0 with *err. */
 int pool_new(const struct pool_options *options, struct pool **ret, struct strbuf *err) MUST_CHECK;
 /* Joins the threads (what runs is cancelled) and frees the jobs. The loops MUST have stopped. */
 struct pool *pool_free(struct pool *p);
@@ -63,6 +77,9 @@ DEFINE_CLEANUP(struct job *, job_free)
 int pool_submit(struct pool *p, struct job *job) MUST_CHECK;
 /* Loop thread. Nobody waits for the job any more: its query is cancelled, done() is not called. */
 void pool_drop(struct pool *p, struct job *job);
+
+/* For make(): whether somebody still waits for the job. */
+bool pool_wants(const struct job *job);
 
 /* Any thread. */
 uint32_t pool_queued(struct pool *p);

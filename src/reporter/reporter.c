@@ -4,6 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "reporter/database_craft.h"
+#include "reporter/rejects.h"
 #include "reporter/state.h"
 
 /* Waiting reports for each that runs: with a second each, the last one waits a quarter of a minute.
@@ -20,16 +22,38 @@ static const char *report_url(const struct settings *settings)
 static int start_pool(struct reporter *r, struct strbuf *err)
 {
     const struct settings *settings = &r->service->settings;
+    const struct database_craft_options database = {
+        .database_url = report_url(settings),
+        .timeout_usec = settings->report_timeout_usec,
+    };
     const struct pool_options options = {
         .threads = settings->report_pool,
         .queue_max = settings->report_pool * QUEUE_PER_WORKER,
-        .database_url = report_url(settings),
-        .timeout_usec = settings->report_timeout_usec,
+        .craft = &database_craft,
+        .craft_options = &database,
         .done = reports_done,
         .ctx = r,
     };
 
     return pool_new(&options, &r->pool, err);
+}
+
+static int start_rejects(struct reporter *r, struct strbuf *err)
+{
+    const struct rejects_craft_options nats = {
+        .nats_url = r->service->settings.nats_url,
+        .log = &r->service->log,
+    };
+    const struct pool_options options = {
+        .threads = 1,
+        .queue_max = QUEUE_PER_WORKER,
+        .craft = &rejects_craft,
+        .craft_options = &nats,
+        .done = reports_done,
+        .ctx = r,
+    };
+
+    return pool_new(&options, &r->rejects, err);
 }
 
 static int start_monitor(struct reporter *r, struct strbuf *err)
@@ -71,6 +95,8 @@ static int reporter_start(struct service *s, struct strbuf *err)
     }
     result = start_pool(r, err);
     if (result == 0)
+        result = start_rejects(r, err);
+    if (result == 0)
         result = start_monitor(r, err);
     if (result == 0)
         service_on_minute(s, on_minute);
@@ -84,6 +110,7 @@ static void reporter_stop(struct service *s)
     if (!r)
         return;
     r->pool = pool_free(r->pool);
+    r->rejects = pool_free(r->rejects);
     r->monitor = monitor_free(r->monitor);
     r->samples = reporter_samples_free(r->samples);
     free(r);
@@ -104,13 +131,14 @@ int reporter_main(int argc, char **argv)
         { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0 },
         { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0 },
         { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0 },
+        { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0 },
     };
     static const struct service_role role = {
         .name = "reporter",
         .role = ROLE_REPORTER,
         .default_port = 3003,
         .about = "Answers GET /reports/events, /reports/revenue and /reports/demographics from the "
-                 "database.",
+                 "database, and /reports/rejects from the dead letters.",
         .dependencies = dependencies,
         .dependency_count = ARRAY_SIZE(dependencies),
         .routes = routes,

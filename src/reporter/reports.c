@@ -33,6 +33,7 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
     } answers[FAILURE_COUNT] = {
         [FAILURE_BAD_REQUEST] = { 400, "bad_parameter", NULL },
         [FAILURE_DATABASE] = { 503, "database_unavailable", &retry_later },
+        [FAILURE_NATS] = { 503, "nats_unavailable", &retry_later },
         [FAILURE_TIMEOUT] = { 503, "report_timeout", &retry_later },
         [FAILURE_OVERLOAD] = { 503, "overloaded", &retry_soon },
         [FAILURE_INTERNAL] = { 500, "internal_error", NULL },
@@ -90,7 +91,11 @@ static void answer_failure(struct reporter *r, struct job *job)
              KV_CORRELATION(job->request->correlation_id),
              KV_STR("report", report_kind_names[kind]), KV_BUF("error", &job->err),
              KV_UINT("tookMs", job->took_usec / (uint64_t)USEC_PER_MSEC));
-    if (job->timed_out)
+    if (kind == REPORT_REJECTS && job->outcome != -ENOMEM && job->outcome != -ENOBUFS)
+        refuse(r, job->request, kind, FAILURE_NATS,
+               job->outcome == -ENOENT ? "NATS has no stream of dead letters; the gateway makes it"
+                                       : "NATS does not answer: dead letters cannot be read");
+    else if (job->timed_out)
         refuse(r, job->request, kind, FAILURE_TIMEOUT,
                "the report took longer than it may: ask for a shorter range");
     else if (job->outcome == DB_DATA_FAULT || job->outcome < 0)
@@ -139,7 +144,7 @@ static void handle(struct reporter *r, struct http_request *req, enum report_kin
         return;
     }
     if (result == 0)
-        result = pool_submit(r->pool, job);
+        result = pool_submit(kind == REPORT_REJECTS ? r->rejects : r->pool, job);
     if (result < 0)
         refuse(r, req, kind, FAILURE_OVERLOAD, "too many reports are waiting");
     else
@@ -161,11 +166,16 @@ void reports_handle_demographics(struct http_request *req, void *ctx)
     handle(reporter_of(ctx), req, REPORT_DEMOGRAPHICS);
 }
 
+void reports_handle_rejects(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_REJECTS);
+}
+
 void reports_aborted(struct http_request *req, void *ctx)
 {
     struct reporter *r = reporter_of(ctx);
     struct job *job = req->state;
 
     metric_add(r->failed[job->parser.kind][FAILURE_GONE], 1);
-    pool_drop(r->pool, job);
+    pool_drop(job->pool, job);
 }

@@ -12,6 +12,7 @@
 enum report_failure {
     FAILURE_BAD_REQUEST,
     FAILURE_DATABASE,
+    FAILURE_NATS,
     FAILURE_TIMEOUT,
     FAILURE_OVERLOAD,
     FAILURE_INTERNAL,
@@ -21,7 +22,8 @@ enum report_failure {
 
 struct reporter {
     struct service *service;
-    struct pool *pool;
+    struct pool *pool;    /* asks the database */
+    struct pool *rejects; /* reads dead letters */
     struct monitor *monitor;
     struct samples *samples;
     struct metric_counter *generated[REPORT_COUNT];
@@ -35,6 +37,7 @@ void reporter_metrics_register(struct reporter *r);
 void reports_handle_events(struct http_request *req, void *ctx);
 void reports_handle_revenue(struct http_request *req, void *ctx);
 void reports_handle_demographics(struct http_request *req, void *ctx);
+void reports_handle_rejects(struct http_request *req, void *ctx);
 void reports_aborted(struct http_request *req, void *ctx);
 /* job_done_fn; ctx is the reporter. */
 void reports_done(void *ctx, struct job *job);

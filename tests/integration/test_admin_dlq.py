@@ -329,7 +329,6 @@ def test_what_strict_validation_rejected_comes_back(nats, database, start_role):
     """Rejected by a strict gateway, valid for the collectors: stored exactly once."""
     gateway = start_role("gateway", env={"VALIDATION": "strict"}).wait_ready()
     event = facebook_event(**{"data.engagement.referrer": "somewhere else"})
-    before = None
     start_role("fb-collector").wait_ready()
     before = database.value("SELECT count(*) FROM processed_events")
     answer = gateway.post("/webhook/events", event, headers={"X-Correlation-Id": "strict-1"})

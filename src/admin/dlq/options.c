@@ -9,7 +9,7 @@
 #include "event/batch.h"
 #include "event/event.h"
 
-#define EVENT_MAX_BYTES_DEFAULT ((uint64_t)128 << 10)
+#define EVENT_MAX_BYTES_DEFAULT ((uint64_t)128 << 10) /* as that of the gateway */
 
 enum flag {
     FLAG_REASON,
@@ -193,7 +193,9 @@ int dlq_options_load(struct dlq_options *o, struct settings *settings, int64_t n
         [FLAG_RAW] = { "--raw", NULL, "show: nothing but the original bytes, to a file or a pipe",
                        NULL },
         [FLAG_EVENT_MAX] = { "--event-max-bytes", "SIZE",
-                             "requeue: EVENT_MAX_BYTES of the collectors (default 128K)", NULL },
+                             "requeue: the largest event to bring back (default 128K, which is "
+                             "EVENT_MAX_BYTES of a gateway)",
+                             NULL },
         [FLAG_DATA] = { "--data", "DIR", "the stack's data directory (default var)", NULL },
         [FLAG_END] = { NULL, NULL, NULL, NULL },
     };

@@ -139,7 +139,7 @@ void print_pretty(struct strbuf *out, struct span json)
             at = skip_spaces(json, at + 1);
         } else if (is_space(c)) {
             at = skip_spaces(json, at);
-            if (at < json.len && !memchr(",:]}", json.ptr[at], 4))
+            if (at < json.len && !strchr(",:]}", json.ptr[at]))
                 (void)strbuf_addc(out, ' '); /* between what is no JSON */
         } else {
             at += add_character(out, json.ptr + at, json.len - at);

@@ -25,6 +25,19 @@ struct refusal {
 };
 
 static const struct refusal refusals[] = {
+    { REPORT_REJECTS,
+      { { "campaignId", "c" } },
+      "/reports/rejects takes from, to, source, reason, correlationId, limit, before" },
+    { REPORT_REJECTS, { { "source", "myspace" } }, "source: takes facebook, tiktok or unknown" },
+    { REPORT_REJECTS, { { "source", "dlq.>" } }, "source: takes" },
+    { REPORT_REJECTS, { { "reason", "\x1b" } }, "reason: takes" },
+    { REPORT_REJECTS, { { "correlationId", "\xc3\xbc" } }, "correlationId: takes" },
+    { REPORT_REJECTS, { { "limit", "0" } }, "limit: takes a whole number from 1 to 1000" },
+    { REPORT_REJECTS, { { "limit", "1001" } }, "limit: takes" },
+    { REPORT_REJECTS, { { "limit", "-1" } }, "limit: takes" },
+    { REPORT_REJECTS, { { "before", "0" } }, "before: takes a sequence" },
+    { REPORT_REJECTS, { { "before", "18446744073709551616" } }, "before: takes" },
+    { REPORT_EVENTS, { { "reason", "x" } }, "unknown parameter \"reason\"" },
     { REPORT_EVENTS, { { "from", "yesterday" } }, "from: takes a date-time" },
     { REPORT_EVENTS, { { "from", "2026-01-31" } }, "from: takes a date-time" },
     { REPORT_EVENTS, { { "from", "2026-01-31T12:00:00" } }, "from: takes a date-time" },
@@ -154,6 +167,38 @@ static void words_become_values(void **state)
     assert_string_equal(p.filter.default_currency, "USD");
 }
 
+static void rejects_have_conditions_of_their_own(void **state)
+{
+    static const struct parameter all[] = {
+        { "source", "unknown" },
+        { "reason", "wrong_type" },
+        { "correlationId", "a b" },
+        { "limit", "1000" },
+        { "before", "18446744073709551615" },
+        { "from", "2026-01-31T12:00:00Z" },
+        { NULL, NULL },
+    };
+    static const struct parameter nothing[] = { { NULL, NULL } };
+    struct parsing p;
+
+    (void)state;
+    assert_int_equal(parse(&p, REPORT_REJECTS, all), 0);
+    assert_string_equal(p.parser.reject.source, "unknown");
+    assert_string_equal(p.parser.reject.reason, "wrong_type");
+    assert_string_equal(p.parser.reject.correlation_id, "a b");
+    assert_int_equal(p.parser.reject.limit, 1000);
+    assert_true(p.parser.reject.before == UINT64_MAX);
+    assert_true(p.filter.has_from && p.filter.from_usec == NOON);
+    strbuf_release(&p.err);
+    assert_int_equal(parse(&p, REPORT_REJECTS, nothing), 0);
+    assert_null(p.parser.reject.source);
+    assert_string_equal(p.parser.reject.reason, "");
+    assert_string_equal(p.parser.reject.correlation_id, "");
+    assert_int_equal(p.parser.reject.limit, 100);
+    assert_int_equal(p.parser.reject.before, 0);
+    strbuf_release(&p.err);
+}
+
 static void long_and_odd_campaigns(void **state)
 {
     char longest[EVENT_TEXT_MAX + 2];
@@ -181,6 +226,7 @@ int main(void)
         cmocka_unit_test(bad_queries_are_named),
         cmocka_unit_test(times_are_exact),
         cmocka_unit_test(words_become_values),
+        cmocka_unit_test(rejects_have_conditions_of_their_own),
         cmocka_unit_test(long_and_odd_campaigns),
     };
 

@@ -1,0 +1,13 @@
+/* Reports from the database: for a pool whose threads have a connection each. */
+#pragma once
+
+#include <stdint.h>
+
+#include "reporter/pool.h"
+
+struct database_craft_options {
+    const char *database_url; /* connected to at the first report */
+    uint64_t timeout_usec;    /* of one report */
+};
+
+extern const struct pool_craft database_craft;
