@@ -8,6 +8,7 @@
 #include "admin/dlq/print.h"
 #include "base/clock.h"
 
+#define NSEC_PER_MSEC INT64_C(1000000)
 #define ROW_MAX_BYTES ((size_t)64 << 10)
 #define TEXT_COLUMNS 40
 #define DETAIL_COLUMNS 100
@@ -75,7 +76,7 @@ static void write_cell(const struct letter *letter, enum column column, struct s
         (void)strbuf_addu64(out, letter->bytes);
     else if (column == TIME)
         (void)strbuf_addspan(
-            out, timestamp_format(letter->stored_nsec / NSEC_PER_SEC * USEC_PER_SEC, time));
+            out, timestamp_format(letter->stored_nsec / NSEC_PER_MSEC * USEC_PER_MSEC, time));
     else if (texts[column][0])
         print_safe(out, span_str(texts[column]), column == DETAIL ? DETAIL_COLUMNS : TEXT_COLUMNS);
     else
