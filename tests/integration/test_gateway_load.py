@@ -6,8 +6,9 @@ import uuid
 
 import pytest
 
+from harness.binary import sanitized
 from harness.events import facebook_event
-from harness.gateway import RawClient, last_seq, post_bytes, sanitized, stored_events
+from harness.gateway import RawClient, last_seq, post_bytes, stored_events
 from harness.wait import wait_for
 
 EVENTS, BULK = "/webhook/events", "/webhook/events/bulk"

@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from harness.reporter import roles
-from harness.roles import sluice_binary
+from harness.binary import sluice_binary
 from harness.wait import wait_for
 
 
