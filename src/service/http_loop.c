@@ -66,7 +66,7 @@ static int sleep_msec(struct http_loop *loop)
     uint64_t deadline = http_deadlines_next(loop), now, msec = UINT64_MAX;
     MHD_UNSIGNED_LONG_LONG mhd_msec;
 
-    if (loop->resumed)
+    if (loop->again)
         return 0;
     if (MHD_get_timeout(loop->mhd, &mhd_msec) == MHD_YES)
         msec = mhd_msec;
@@ -108,6 +108,18 @@ static void report_drained(struct http_loop *loop)
     (void)pthread_mutex_unlock(&s->lock);
 }
 
+/* A full daemon leaves the listening socket out of its epoll, and takes it up again only on the run
+ * after the one that closed a connection: nothing else would wake it for that. */
+static void run_mhd(struct http_loop *loop)
+{
+    uint64_t before = atomic_load_explicit(&loop->connections, memory_order_relaxed);
+
+    loop->again = false;
+    (void)MHD_run(loop->mhd);
+    if (atomic_load_explicit(&loop->connections, memory_order_relaxed) < before)
+        loop->again = true;
+}
+
 static void turn(struct http_loop *loop)
 {
     struct epoll_event events[EVENTS_MAX];
@@ -115,8 +127,7 @@ static void turn(struct http_loop *loop)
 
     dispatch(loop, events, n);
     run_posts(loop);
-    loop->resumed = false;
-    (void)MHD_run(loop->mhd);
+    run_mhd(loop);
     for (size_t i = 0; i < loop->hook_count; i++)
         loop->hooks[i].fn(loop->hooks[i].ctx);
     http_deadlines_expire(loop);

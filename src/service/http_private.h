@@ -85,7 +85,7 @@ struct http_loop {
     size_t hook_count, watch_count;
     _Atomic(struct http_post *) posts; /* newest first */
     struct http_post drain_post, stop_post;
-    bool resumed; /* a connection waits for MHD to take it up again */
+    bool again; /* MHD has something to do at once: it must not be slept on */
     bool draining, stopping;
     bool settled;          /* has had a turn since the drain; under the server's lock */
     uint64_t stop_by_usec; /* unsent answers are given up then */

@@ -268,6 +268,29 @@ static void connections_per_address(void **state UNUSED)
     assert_true(is_closed(third));
 }
 
+/* Beyond the limit connections wait until one of the others ends. */
+static void connections_in_total(void **state UNUSED)
+{
+    struct http_server_options options = FIXTURE_OPTIONS;
+    _cleanup_fixture_ struct fixture *f = NULL;
+    _cleanup_close_ int busy = -1, waiting = -1;
+    _cleanup_(answer_release) struct answer first, second;
+
+    options.connections_max = 1;
+    f = open_with(&options);
+    busy = dial(f);
+    say(busy, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for(&f->waits, 1);
+    waiting = dial(f);
+    say(waiting, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+    http_loop_post(http_server_loop(f->server, 0), &f->answer_post);
+    hear(busy, &first);
+    assert_int_equal(first.status, 200);
+    (void)close(TAKE_FD(busy));
+    hear(waiting, &second);
+    assert_int_equal(second.status, 200);
+}
+
 static void drained_server(void **state)
 {
     struct fixture *f = *state;
@@ -381,6 +404,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(half_closed_client_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(client_gone_half_way, setup, teardown),
         cmocka_unit_test(connections_per_address),
+        cmocka_unit_test(connections_in_total),
         cmocka_unit_test_setup_teardown(drained_server, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_waits_for_what_is_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_cuts_at_its_deadline, setup, teardown),
