@@ -56,6 +56,7 @@ static void send_response(struct exchange *ex, unsigned status, const char *cont
     if (conn->suspended) {
         conn->suspended = false;
         conn->loop->again = true;
+        atomic_fetch_sub_explicit(&conn->loop->server->handled, 1, memory_order_relaxed);
         MHD_resume_connection(conn->mhd);
     }
     stat_add(&conn->loop->answered, 1);

@@ -143,6 +143,8 @@ static int open_http(struct life *life, struct strbuf *err)
         .idle_timeout_usec = c->idle_timeout_usec,
         .request_timeout_usec = c->request_timeout_usec,
         .inflight_max_bytes = c->inflight_max_bytes,
+        .inflight_max_requests = c->inflight_max_requests,
+        .rate_max = c->rate_limit,
         .routes = life->routes,
         .route_count = life->route_count,
         .log = &s->log,

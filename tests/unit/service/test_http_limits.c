@@ -3,6 +3,19 @@
 
 #define SHORT_USEC (300 * USEC_PER_MSEC)
 
+struct stop_call {
+    struct http_server *server;
+    int result;
+};
+
+static void *stop_server(void *arg)
+{
+    struct stop_call *call = arg;
+
+    call->result = http_server_stop(call->server, clock_mono_usec() + 20 * USEC_PER_SEC);
+    return NULL;
+}
+
 /* A server like the usual one, with some options changed first. */
 static struct fixture *open_with(const struct http_server_options *options)
 {
@@ -256,6 +269,7 @@ static void connections_per_address(void **state UNUSED)
     _cleanup_fixture_ struct fixture *f = NULL;
     _cleanup_close_ int first = -1, second = -1, third = -1;
     _cleanup_(answer_release) struct answer a;
+    unsigned status;
 
     options.connections_per_address_max = 2;
     f = open_with(&options);
@@ -266,6 +280,75 @@ static void connections_per_address(void **state UNUSED)
     second = dial(f);
     third = dial(f);
     assert_true(is_closed(third));
+    (void)close(TAKE_FD(second));
+    do { /* its place is free once the server has seen the end */
+        _cleanup_close_ int fourth = dial(f);
+        _cleanup_(answer_release) struct answer b;
+
+        say(fourth, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+        hear(fourth, &b);
+        status = b.status;
+    } while (status != 200);
+}
+
+/* One client of two loops, which share what they count. */
+static void rate_of_an_address(void **state UNUSED)
+{
+    struct http_server_options options = FIXTURE_OPTIONS;
+    _cleanup_fixture_ struct fixture *f = NULL;
+    unsigned served = 0, limited = 0;
+
+    options.rate_max = 5;
+    options.threads = 2;
+    f = open_with(&options);
+    for (int i = 0; i < 200 && limited < 3; i++) {
+        _cleanup_close_ int fd = dial(f);
+        _cleanup_(answer_release) struct answer a, vital;
+
+        say(fd, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+        hear(fd, &a);
+        served += a.status == 200;
+        if (a.status != 200 && a.status != 429)
+            fail_msg("%u", a.status);
+        if (a.status == 429 &&
+            (!has_header(&a, "Retry-After: 1") || !strstr(a.body.ptr, "\"rate_limited\"")))
+            fail_msg("%s%s", a.head.ptr, a.body.ptr);
+        limited += a.status == 429;
+        say(fd, "GET /vital HTTP/1.1\r\nHost: a\r\n\r\n"); /* the connection lives on */
+        hear(fd, &vital);
+        assert_int_equal(vital.status, 200);
+    }
+    assert_in_range(served, 5, 100);
+    assert_int_equal(limited, 3);
+}
+
+static void requests_in_flight(void **state UNUSED)
+{
+    struct http_server_options options = FIXTURE_OPTIONS;
+    _cleanup_fixture_ struct fixture *f = NULL;
+    _cleanup_close_ int busy = -1, other = -1;
+    _cleanup_(answer_release) struct answer refused, vital, first, then;
+
+    options.inflight_max_requests = 1;
+    f = open_with(&options);
+    busy = dial(f);
+    other = dial(f);
+    say(busy, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for(&f->waits, 1);
+    say(other, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+    hear(other, &refused);
+    assert_int_equal(refused.status, 503);
+    assert_true(has_header(&refused, "Retry-After: 1"));
+    assert_non_null(strstr(refused.body.ptr, "\"code\":\"overloaded\""));
+    say(other, "GET /vital HTTP/1.1\r\nHost: a\r\n\r\n");
+    hear(other, &vital);
+    assert_int_equal(vital.status, 200);
+    http_loop_post(http_server_loop(f->server, 0), &f->answer_post);
+    hear(busy, &first);
+    assert_int_equal(first.status, 200);
+    say(other, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+    hear(other, &then);
+    assert_int_equal(then.status, 200);
 }
 
 /* Beyond the limit connections wait until one of the others ends. */
@@ -289,6 +372,88 @@ static void connections_in_total(void **state UNUSED)
     (void)close(TAKE_FD(busy));
     hear(waiting, &second);
     assert_int_equal(second.status, 200);
+}
+
+/* Who holds all places without using them makes room for those who come. */
+static void idle_connections_make_room(void **state UNUSED)
+{
+    struct http_server_options options = FIXTURE_OPTIONS;
+    _cleanup_fixture_ struct fixture *f = NULL;
+    _cleanup_close_ int busy = -1;
+    _cleanup_(answer_release) struct answer late;
+    int idle[30];
+
+    options.connections_max = ARRAY_SIZE(idle);
+    options.idle_timeout_usec = options.request_timeout_usec = 600 * USEC_PER_SEC;
+    f = open_with(&options);
+    busy = dial(f);
+    say(busy, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
+    wait_for(&f->waits, 1);
+    for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
+        idle[i] = dial(f);
+    for (int i = 0; i < 10; i++) {
+        _cleanup_close_ int fd = dial(f);
+        _cleanup_(answer_release) struct answer a;
+
+        say(fd, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+        hear(fd, &a);
+        assert_int_equal(a.status, 200);
+    }
+    assert_true(is_closed(idle[0]));
+    for (size_t i = 0; i < ARRAY_SIZE(idle); i++)
+        (void)close(idle[i]);
+    http_loop_post(http_server_loop(f->server, 0), &f->answer_post);
+    hear(busy, &late);
+    assert_int_equal(late.status, 200);
+}
+
+/* A client that never reads its answer holds neither connection nor memory for ever. */
+static void client_that_does_not_read(void **state UNUSED)
+{
+    const size_t len = 32 << 20; /* more than the kernel's buffers take */
+    struct http_server_options options = FIXTURE_OPTIONS;
+    _cleanup_fixture_ struct fixture *f = NULL;
+    _cleanup_close_ int fd = -1;
+    _cleanup_free_ char *data = calloc(1, len);
+    struct http_server_stats stats;
+
+    options.request_timeout_usec = 2 * USEC_PER_SEC;
+    f = open_with(&options);
+    fd = dial(f);
+    say(fd, "POST /huge HTTP/1.1\r\nHost: a\r\nContent-Length: 33554432\r\n\r\n");
+    say_bytes(fd, data, len);
+    do {
+        (void)usleep(1000);
+        http_server_stats_of(f->server, &stats);
+    } while (stats.connections);
+    assert_int_equal(stats.requests, 1);
+    assert_int_equal(stats.requests_inflight, 0);
+    assert_int_equal(stats.inflight_bytes, 0);
+}
+
+/* Nobody is cut off between two requests: each learns from its answer that it was the last one. */
+static void last_request_of_a_kept_connection(void **state)
+{
+    struct fixture *f = *state;
+    _cleanup_close_ int fd = dial(f), silent = dial(f);
+    struct stop_call call = { f->server, -1 };
+    uint64_t begun = clock_mono_usec();
+    bool last = false;
+    pthread_t thread;
+
+    assert_int_equal(pthread_create(&thread, NULL, stop_server, &call), 0);
+    while (!last) {
+        _cleanup_(answer_release) struct answer a;
+
+        say(fd, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
+        hear(fd, &a);
+        assert_int_equal(a.status, 200);
+        last = has_header(&a, "Connection: close");
+    }
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(call.result, 0);
+    assert_in_range(clock_mono_usec() - begun, 900 * USEC_PER_MSEC, 15 * USEC_PER_SEC);
+    assert_true(is_closed(silent));
 }
 
 static void drained_server(void **state)
@@ -405,6 +570,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(client_gone_half_way, setup, teardown),
         cmocka_unit_test(connections_per_address),
         cmocka_unit_test(connections_in_total),
+        cmocka_unit_test(idle_connections_make_room),
+        cmocka_unit_test(rate_of_an_address),
+        cmocka_unit_test(requests_in_flight),
+        cmocka_unit_test(client_that_does_not_read),
+        cmocka_unit_test_setup_teardown(last_request_of_a_kept_connection, setup, teardown),
         cmocka_unit_test_setup_teardown(drained_server, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_waits_for_what_is_in_flight, setup, teardown),
         cmocka_unit_test_setup_teardown(stop_cuts_at_its_deadline, setup, teardown),
