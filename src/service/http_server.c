@@ -257,17 +257,17 @@ int http_server_stop(struct http_server *s, uint64_t deadline_usec)
 
 void http_server_stats_of(struct http_server *s, struct http_server_stats *ret)
 {
-    struct http_server_stats sum = {
-        .inflight_bytes = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed),
-        .requests_inflight = sum_inflight(s),
-    };
+    struct http_server_stats sum = { 0 };
 
+    /* The connections first: who sees none sees nothing left of them either. */
     for (size_t i = 0; i < s->loop_count; i++) {
         struct http_loop *loop = &s->loops[i];
 
-        sum.connections += atomic_load_explicit(&loop->connections, memory_order_relaxed);
+        sum.connections += atomic_load_explicit(&loop->connections, memory_order_acquire);
         sum.requests += atomic_load_explicit(&loop->answered, memory_order_relaxed);
         sum.refused += atomic_load_explicit(&loop->refused, memory_order_relaxed);
     }
+    sum.requests_inflight = sum_inflight(s);
+    sum.inflight_bytes = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed);
     *ret = sum;
 }
