@@ -144,7 +144,7 @@ static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 {
     /* One writer, so that no locked instruction is needed. */
     atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n,
-                          memory_order_relaxed);
+                          memory_order_release);
 }
 
 /* http_conn.c: MHD's callbacks and the phases. */

@@ -8,7 +8,7 @@
 #include "base/clock.h"
 #include "service/http_private.h"
 
-#define IDLE_MIN_USEC (1 * USEC_PER_SEC) /* time to send a request after connecting */
+#define IDLE_MIN_USEC (500 * USEC_PER_MSEC) /* time to send a request after connecting */
 #define LOOK_USEC (50 * USEC_PER_MSEC)
 #define ROOM_MAX 64
 
