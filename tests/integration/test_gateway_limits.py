@@ -2,6 +2,7 @@
 import contextlib
 import json
 import resource
+import select
 import socket
 import threading
 import time
@@ -189,11 +190,19 @@ def test_rate_of_one_address(nats, start_role):
 def test_requests_in_flight(nats, start_role):
     gateway = start_role("gateway", env={"INFLIGHT_MAX_REQUESTS": 2, "ACK_TIMEOUT": "20s"}).wait_ready()
     with RawClient(gateway) as first, RawClient(gateway) as second:
+
+        def both_in_flight():
+            """What nats-server still answered before all its threads stood still is sent again."""
+            for client in select.select([first.sock, second.sock], [], [], 0)[0]:
+                (first if client is first.sock else second).answer()
+                client.sendall(post_bytes(facebook_event()))
+            return gateway.metrics()["http_requests_handled"] == 2
+
         nats.pause()
         try:
             for client in (first, second):
                 client.send(post_bytes(facebook_event()))
-            wait_for(lambda: gateway.metrics()["http_requests_handled"] == 2, 10, "both to be in flight")
+            wait_for(both_in_flight, 15, "both to be in flight")
             answer = gateway.post(EVENTS, facebook_event())
             assert (answer.status_code, answer.json()["code"], answer.headers["Retry-After"]) == (503, "overloaded", "1")
             assert gateway.get("/health/liveness").status_code == 200
