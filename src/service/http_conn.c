@@ -127,65 +127,6 @@ static void *on_request_line(void *cls UNUSED, const char *uri, struct MHD_Conne
     return ex;
 }
 
-static bool path_matches(const struct http_route *route, const char *path)
-{
-    size_t n = strlen(route->path);
-
-    if (n >= 2 && strcmp(route->path + n - 2, "/*") == 0)
-        return strncmp(route->path, path, n - 1) == 0;
-    return strcmp(route->path, path) == 0;
-}
-
-static bool method_matches(const struct http_route *route, const char *method)
-{
-    return strcmp(route->method, method) == 0 ||
-           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
-}
-
-/* "GET, HEAD, POST" of the path's routes; empty when there is no such path. */
-static void list_methods(const struct http_server *s, const char *path, struct strbuf *out)
-{
-    for (size_t i = 0; i < s->options.route_count; i++) {
-        const struct http_route *route = &s->options.routes[i];
-
-        if (!path_matches(route, path))
-            continue;
-        (void)strbuf_addf(out, "%s%s%s", out->len ? ", " : "", route->method,
-                          strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-    }
-}
-
-/* True when no route takes the request. */
-static bool find_route(struct exchange *ex, struct http_refusal *ret)
-{
-    const struct http_server *s = ex->conn->loop->server;
-    _cleanup_strbuf_ struct strbuf allow;
-
-    strbuf_init(&allow, 256);
-    for (size_t i = 0; i < s->options.route_count; i++) {
-        const struct http_route *route = &s->options.routes[i];
-
-        if (path_matches(route, ex->req.path) && method_matches(route, ex->req.method)) {
-            ex->route = route;
-            return false;
-        }
-    }
-    list_methods(s, ex->req.path, &allow);
-    *ret = (struct http_refusal){ .status = 404,
-                                  .reason = REFUSED_NOT_FOUND,
-                                  .code = "not_found",
-                                  .message = "there is nothing at this path" };
-    if (allow.len)
-        *ret = (struct http_refusal){
-            .status = 405,
-            .reason = REFUSED_METHOD,
-            .code = "method_not_allowed",
-            .message = "this path takes another method; see Allow",
-            .header = { "Allow", arena_strndup(&ex->arena, allow.ptr, allow.len) },
-        };
-    return true;
-}
-
 static bool is_over_limit(const struct exchange *ex, uint64_t length, struct http_refusal *ret)
 {
     const struct http_server *s = ex->conn->loop->server;
@@ -217,7 +158,7 @@ static enum MHD_Result see_headers(struct exchange *ex, const char *method, cons
     refused = http_framing_check(ex, version, &framing, &refusal);
     if (!exchange_name(ex))
         return MHD_NO;
-    if (refused || find_route(ex, &refusal) || is_over_limit(ex, framing.length, &refusal))
+    if (refused || http_route_find(ex, &refusal) || is_over_limit(ex, framing.length, &refusal))
         http_refuse_headers(ex, &framing, &refusal);
     else
         ex->expected = framing.length;

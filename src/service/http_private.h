@@ -169,6 +169,9 @@ struct http_framing {
 bool http_framing_check(struct exchange *ex, const char *version, struct http_framing *ret_framing,
                         struct http_refusal *ret_refusal);
 
+/* http_route.c: finds the request's route. True when there is none, *ret says why. */
+bool http_route_find(struct exchange *ex, struct http_refusal *ret);
+
 /* http_body.c. 0, -E2BIG over the route's cap, -EBUSY over the server's memory for bodies, -ENOMEM.
  */
 int http_body_add(struct exchange *ex, const char *data, size_t len, uint64_t expected) MUST_CHECK;

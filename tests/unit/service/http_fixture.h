@@ -162,6 +162,25 @@ static UNUSED int teardown(void **state)
     return 0;
 }
 
+/* A server like the usual one, with some options changed first. */
+static UNUSED struct fixture *open_with(const struct http_server_options *options)
+{
+    static struct http_route routes[] = FIXTURE_ROUTES;
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->options = *options;
+    fixture_open(f, routes, ARRAY_SIZE(routes));
+    return f;
+}
+
+static UNUSED void close_fixture(struct fixture **f)
+{
+    void *state = *f;
+
+    (void)teardown(&state);
+}
+#define _cleanup_fixture_ _cleanup_(close_fixture)
+
 static UNUSED int dial(struct fixture *f)
 {
     struct sockaddr_in to = {
