@@ -1,6 +1,9 @@
 /* The table of subcommands: every role and every operator's command is one binary. */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "admin/admin.h"
 #include "base/macros.h"
@@ -48,9 +51,20 @@ static void print_help(FILE *out)
         fprintf(out, "  %-14s %s\n", commands[i].name, commands[i].about);
 }
 
+/* Started with standard error closed, the first socket would become descriptor 2, and log lines
+ * would be written into it. */
+static void keep_standard_descriptors(void)
+{
+    for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; fd++)
+        if (fcntl(fd, F_GETFD) < 0 && errno == EBADF)
+            (void)!open("/dev/null", O_RDWR); /* the lowest free number: this one */
+}
+
 int main(int argc, char **argv)
 {
     const char *name = argc > 1 ? argv[1] : "--help";
+
+    keep_standard_descriptors();
 
     if (strcmp(name, "--help") == 0 || strcmp(name, "-h") == 0 || strcmp(name, "help") == 0) {
         print_help(stdout);

@@ -3,7 +3,11 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -32,7 +36,29 @@ void log_init(struct log *log, const char *service, enum log_level level, enum l
     log->level = level;
     log->format = format;
     log->fd = STDERR_FILENO;
+    log->is_socket = false;
+    atomic_init(&log->torn, false);
     atomic_init(&log->dropped, 0);
+}
+
+/* O_NONBLOCK belongs to the open file, which standard error shares with others (a shell, the rest
+ * of a pipeline): so the file is opened anew. A socket cannot be, but can be told with each send.
+ */
+void log_never_wait(struct log *log)
+{
+    struct stat st;
+    char path[32];
+    int fd;
+
+    if (fstat(log->fd, &st) < 0)
+        return;
+    log->is_socket = S_ISSOCK(st.st_mode);
+    if (!S_ISFIFO(st.st_mode) && !S_ISCHR(st.st_mode))
+        return;
+    (void)snprintf(path, sizeof(path), "/proc/self/fd/%d", log->fd);
+    fd = open(path, O_WRONLY | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
+    if (fd >= 0)
+        log->fd = fd;
 }
 
 static void put_value(struct json_out *j, const struct log_kv *kv)
@@ -143,24 +169,36 @@ static void put_text(struct strbuf *line, const struct log *log, enum log_level 
         (void)strbuf_adds(line, " truncated=true");
 }
 
+static ssize_t put_line(const struct log *log, const struct strbuf *line)
+{
+    if (strbuf_error(line))
+        return -1;
+    if (log->is_socket)
+        return send(log->fd, line->ptr, line->len, MSG_DONTWAIT | MSG_NOSIGNAL);
+    return write(log->fd, line->ptr, line->len);
+}
+
 void log_write(struct log *log, enum log_level level, const char *event, const char *message,
                const struct log_kv *kv, size_t n)
 {
     _cleanup_strbuf_ struct strbuf line;
+    bool torn = atomic_exchange_explicit(&log->torn, false, memory_order_relaxed);
     int saved = errno;
     ssize_t written;
 
     strbuf_init(&line, LOG_LINE_MAX);
+    if (torn)
+        (void)strbuf_addc(&line, '\n');
     if (log->format == LOG_JSON)
         put_json(&line, log, level, event, message, kv, n);
     else
         put_text(&line, log, level, event, message, kv, n);
     (void)strbuf_addc(&line, '\n');
-    if (strbuf_error(&line))
-        written = -1;
-    else
-        written = write(log->fd, line.ptr, line.len);
-    if (written != (ssize_t)line.len)
+    written = put_line(log, &line);
+    if (written != (ssize_t)line.len) {
         atomic_fetch_add_explicit(&log->dropped, 1, memory_order_relaxed);
+        if (torn || written > 0)
+            atomic_store_explicit(&log->torn, true, memory_order_relaxed);
+    }
     errno = saved;
 }

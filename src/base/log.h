@@ -9,11 +9,12 @@
  * say what follows from it with a field "then". Never log personal data (names, user ids, raw
  * events).
  *
- * A line is one write(2) of at most LOG_LINE_MAX bytes. A line that cannot be written (full disk,
- * full pipe) is dropped and counted, never waited for: the service lives on. Values are escaped, so
- * that nothing an outsider sends can start a new line.
+ * A line is one write(2) of at most LOG_LINE_MAX bytes. A line that cannot be written (a full disk;
+ * after log_never_wait() also a pipe, terminal or socket that takes no more) is dropped and
+ * counted: the service lives on. A line that was cut there is ended before the next one. Values are
+ * escaped, so that nothing an outsider sends can start a new line.
  *
- * Thread-safe: a struct log is constant after log_init() but for its atomic counter.
+ * Thread-safe: a struct log is constant after log_init() and log_never_wait() but for its atomics.
  */
 #pragma once
 
@@ -37,12 +38,18 @@ struct log {
     const char *service;  /* borrowed, constant */
     enum log_level level; /* lines below it are not written */
     enum log_format format;
-    int fd;                   /* 2 unless a test says otherwise */
+    int fd; /* 2 unless a test says otherwise */
+    bool is_socket;
+    _Atomic bool torn;        /* the last line was cut by what it was written to */
     _Atomic uint64_t dropped; /* lines that could not be written */
 };
 
 /* Names `service` in every line. The string MUST outlive the log. */
 void log_init(struct log *log, const char *service, enum log_level level, enum log_format format);
+
+/* A line that its reader does not take at once is dropped from now on. Who else has the same file
+ * open is not affected. A descriptor that this opens lives as long as the process. */
+void log_never_wait(struct log *log);
 
 enum log_kv_kind { KV_KIND_STR, KV_KIND_I64, KV_KIND_U64, KV_KIND_DBL, KV_KIND_BOOL };
 

@@ -19,9 +19,15 @@ extern "C" {
 
 struct json_parser;
 
+/* Where a parsed document lies (json_tape.h). */
+struct json_doc {
+    const uint64_t *tape;
+    const uint8_t *strings;
+};
+
 /* A value inside the parsed document: an opaque cursor, passed by value. */
 struct json_value {
-    const void *doc;
+    const struct json_doc *doc;
     size_t index;
 };
 
@@ -50,24 +56,27 @@ struct json_parser *json_parser_free(struct json_parser *p);
 int json_parse(struct json_parser *p, struct span text, struct json_value *ret_root,
                const char **ret_error) MUST_CHECK;
 
-enum json_kind json_kind_of(struct json_value v);
-bool json_bool_of(struct json_value v);
-struct span json_string_of(struct json_value v); /* of a JSON_STRING, unescaped; may hold NULs */
-int64_t json_int_of(struct json_value v);
-uint64_t json_uint_of(struct json_value v);
-double json_double_of(struct json_value v); /* of any number */
+static inline enum json_kind json_kind_of(struct json_value v);
+static inline bool json_bool_of(struct json_value v);
+/* Of a JSON_STRING, unescaped; may hold NULs. */
+static inline struct span json_string_of(struct json_value v);
+static inline int64_t json_int_of(struct json_value v);
+static inline uint64_t json_uint_of(struct json_value v);
+/* Of any number. */
+static inline double json_double_of(struct json_value v);
 
 /* Walks the members of an object or the elements of an array:
  *   struct json_iter it = json_iterate(v);
  *   while (json_next(&it, &key, &value)) ...
  * `key` is empty for arrays. */
 struct json_iter {
-    const void *doc;
+    const struct json_doc *doc;
     size_t at, end;
     bool object;
 };
-struct json_iter json_iterate(struct json_value v);
-bool json_next(struct json_iter *it, struct span *ret_key, struct json_value *ret_value);
+static inline struct json_iter json_iterate(struct json_value v);
+static inline bool json_next(struct json_iter *it, struct span *ret_key,
+                             struct json_value *ret_value);
 
 /* Whether the bytes are valid UTF-8 (vectorised). */
 bool json_utf8_valid(struct span text);
@@ -75,3 +84,5 @@ bool json_utf8_valid(struct span text);
 #ifdef __cplusplus
 }
 #endif
+
+#include "event/json_tape.h"

@@ -1,5 +1,5 @@
-/* Two passes over the same masks (scan.h): the first holds brackets against each other and counts,
- * the second, as the caller asks for elements, only looks for the commas between them. */
+/* One pass over the masks of scan.h holds brackets against each other, counts, and marks where the
+ * events part; the second, as the caller asks for elements, only looks for the marks. */
 #include "event/split.h"
 
 #include <errno.h>
@@ -11,6 +11,9 @@
 
 #define NO_EVENTS_MEMBER "expected {\"events\":[...]}"
 
+/* Stands for a comma between events. No UTF-8 has it (RFC 3629, 1), and the body was checked. */
+#define MARK 0xff
+
 /* Runs behind the array whose bracket the scan gives next; its elements lie in s->at .. s->end. */
 static int split_array(struct frame *f, size_t max_events, struct splitter *s)
 {
@@ -19,9 +22,11 @@ static int split_array(struct frame *f, size_t max_events, struct splitter *s)
 
     s->at = frame_open(f);
     s->count = 1;
-    while ((r = frame_step(f, &at)) > 0)
+    while ((r = frame_step(f, &at)) > 0) {
         if (++s->count > max_events)
             return -E2BIG;
+        *at = (char)MARK;
+    }
     if (r < 0)
         return r;
     s->end = at;
@@ -177,6 +182,12 @@ static int split_frame(struct frame *f, size_t max_events, struct splitter *s)
     return -EINVAL;
 }
 
+static void unmark(char *at, const char *end)
+{
+    while (at < end && (at = memchr(at, MARK, (size_t)(end - at))))
+        *at++ = ',';
+}
+
 int splitter_init(struct splitter *s, enum split_form form, char *body, size_t len,
                   size_t max_events, const char **ret_error, size_t *ret_offset)
 {
@@ -189,8 +200,11 @@ int splitter_init(struct splitter *s, enum split_form form, char *body, size_t l
         return -ENODATA;
     if (r == 0 && form != SPLIT_LINES)
         scan_start(&f.scan, body, body + len);
-    if (r == 0)
+    if (r == 0) {
         r = split_frame(&f, max_events, &out);
+        if (r < 0)
+            unmark(body, body + len);
+    }
     if (r == -EBADMSG) {
         *ret_error = f.error;
         *ret_offset = (size_t)(f.error_at - body);
@@ -199,27 +213,8 @@ int splitter_init(struct splitter *s, enum split_form form, char *body, size_t l
         return r;
     if (out.count == 0)
         return -ENODATA;
-    if (form != SPLIT_LINES)
-        scan_start(&out.scan, out.at, out.end);
     *s = out;
     return 0;
-}
-
-/* The comma behind the element that begins at s->at, or the end. */
-static char *element_end(struct splitter *s)
-{
-    size_t depth = 0;
-    char *at;
-
-    while ((at = scan_next(&s->scan, depth == 0))) {
-        if (*at == ',')
-            return at;
-        if (*at == '{' || *at == '[')
-            depth++;
-        else
-            depth--;
-    }
-    return s->end;
 }
 
 bool splitter_next(struct splitter *s, struct span *ret_element)
@@ -230,9 +225,16 @@ bool splitter_next(struct splitter *s, struct span *ret_element)
         return take_line(s, ret_element);
     if (s->done)
         return false;
-    end = element_end(s);
+    end = memchr(s->at, MARK, (size_t)(s->end - s->at));
+    s->done = !end;
+    if (s->done)
+        end = s->end;
     *ret_element = span_trim(span_of(s->at, (size_t)(end - s->at)));
-    s->done = end == s->end;
     s->at = end + 1;
     return true;
+}
+
+void splitter_undo(const struct splitter *s)
+{
+    unmark(s->at, s->end);
 }

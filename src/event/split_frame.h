@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include "event/split.h"
 #include "event/split_scan.h"
 
 struct frame {

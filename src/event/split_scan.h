@@ -7,7 +7,13 @@
 #include <stdbool.h>
 
 #include "event/scan.h"
-#include "event/split.h"
+
+struct splitter_scan {
+    char *block; /* 64 bytes at a time; the masks below are of what is left of this one */
+    char *end;
+    uint64_t brackets, commas;
+    uint64_t in_string, escaped;
+};
 
 static inline void load_block(struct splitter_scan *s)
 {

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "gateway/answer.h"
@@ -15,7 +14,6 @@
 /* Two at least: a long list must not hold up all the others. */
 #define WORKERS_MIN 2
 #define START_PATIENCE_USEC UINT64_C(3000000)
-#define DRAIN_GRACE_USEC UINT64_C(1000000)
 
 static void on_turn(void *ctx)
 {
@@ -166,22 +164,6 @@ static int gateway_start(struct service *service, struct strbuf *err)
     return 0;
 }
 
-/* Clients on open connections learn from their next answer that it is the last one. A client
- * between two requests would have its next one cut off by an end that comes at once: it gets a
- * moment to send it. Who keeps an idle connection for longer finds it closed, as with any server.
- */
-static void gateway_drain(struct service *service, uint64_t deadline_usec)
-{
-    const struct timespec step = { .tv_nsec = 5 * 1000 * 1000 };
-    uint64_t until = MIN(deadline_usec, clock_mono_usec() + DRAIN_GRACE_USEC);
-    struct http_server_stats stats;
-
-    do {
-        (void)nanosleep(&step, NULL);
-        http_server_stats_of(service->http, &stats);
-    } while (stats.connections > 0 && clock_mono_usec() < until);
-}
-
 static void gateway_stop(struct service *service)
 {
     struct gateway *gw = service->state;
@@ -223,9 +205,10 @@ int gateway_main(int argc, char **argv)
     static const struct service_dependency dependencies[] = { { "nats", nats_ok } };
     /* The largest body is a setting (BODY_MAX_BYTES), which the service applies. */
     static const struct http_route routes[] = {
-        { "POST", "/webhook/events", request_on_events, request_on_abort, NULL, UINT64_MAX },
-        { "POST", "/webhook", request_on_events, request_on_abort, NULL, UINT64_MAX },
-        { "POST", "/webhook/events/bulk", request_on_bulk, request_on_abort, NULL, UINT64_MAX },
+        { "POST", "/webhook/events", request_on_events, request_on_abort, NULL, UINT64_MAX, false },
+        { "POST", "/webhook", request_on_events, request_on_abort, NULL, UINT64_MAX, false },
+        { "POST", "/webhook/events/bulk", request_on_bulk, request_on_abort, NULL, UINT64_MAX,
+          false },
     };
     static const struct service_role role = {
         .name = "gateway",
@@ -237,7 +220,6 @@ int gateway_main(int argc, char **argv)
         .routes = routes,
         .route_count = ARRAY_SIZE(routes),
         .start = gateway_start,
-        .drain = gateway_drain,
         .stop = gateway_stop,
     };
 

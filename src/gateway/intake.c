@@ -211,8 +211,10 @@ static enum intake_result take_body(struct intake *in, struct pending *p, char *
         refuse_split(in, p, r, error, offset);
         return INTAKE_SEALED;
     }
-    if (too_many_for_loop(in, &events, len))
+    if (too_many_for_loop(in, &events, len)) {
+        splitter_undo(&events);
         return INTAKE_TOO_BIG;
+    }
     p->shape = events.shape;
     if (events.shape == SHAPE_SINGLE)
         take_single(in, p, &events);

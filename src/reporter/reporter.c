@@ -128,10 +128,11 @@ int reporter_main(int argc, char **argv)
 {
     static const struct service_dependency dependencies[] = { { "database", database_ok } };
     static const struct http_route routes[] = {
-        { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0 },
-        { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0 },
-        { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0 },
-        { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0 },
+        { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0,
+          false },
+        { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
     };
     static const struct service_role role = {
         .name = "reporter",

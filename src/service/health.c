@@ -128,8 +128,8 @@ static void metrics(struct http_request *req, void *ctx)
 }
 
 const struct http_route health_routes[HEALTH_ROUTE_COUNT] = {
-    { .method = "GET", .path = "/health/liveness", .handler = liveness },
-    { .method = "GET", .path = "/health/readiness", .handler = readiness },
-    { .method = "GET", .path = "/health", .handler = health },
-    { .method = "GET", .path = "/metrics", .handler = metrics },
+    { .method = "GET", .path = "/health/liveness", .handler = liveness, .vital = true },
+    { .method = "GET", .path = "/health/readiness", .handler = readiness, .vital = true },
+    { .method = "GET", .path = "/health", .handler = health, .vital = true },
+    { .method = "GET", .path = "/metrics", .handler = metrics, .vital = true },
 };

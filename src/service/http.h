@@ -11,7 +11,10 @@
  * close. What is malformed beyond that MHD answers itself, in HTML.
  *
  * It holds the limits. A body over its route's cap: 413, at once where Content-Length says it
- * (before `100 Continue`). More body bytes in memory than allowed: 503. A client that has not sent
+ * (before `100 Continue`). More body bytes in memory than allowed, or more requests that wait for
+ * their handler's answer: 503. More requests a second than one address may send: 429. A connection
+ * beyond those of its address: closed. With all connections taken, new ones wait, and the longest
+ * idle ones are closed for them (http_room.c). A client that has not sent
  * its whole request within request_timeout: 408. A handler that has not answered within it (counted
  * from the same start): aborted() and 503. A connection on which nothing moves for idle_timeout, or
  * that takes longer than idle_timeout + request_timeout for a request line, or than request_timeout
@@ -91,6 +94,7 @@ struct http_route {
     http_abort_fn aborted;
     void *ctx;
     uint64_t body_max; /* 0 = takes no body */
+    bool vital; /* served however many requests are in flight, and whatever a client's rate */
 };
 
 struct http_header {
@@ -115,10 +119,13 @@ struct http_server_options {
     uint32_t port;
     int listen_fd; /* an inherited listening socket (service/listen.h), or -1: bind host:port */
     uint32_t threads;
-    uint32_t connections_max, connections_per_address_max;
+    uint32_t connections_max;
+    uint32_t connections_per_address_max; /* 0: no limit of its own */
     uint64_t header_max_bytes;
     uint64_t idle_timeout_usec, request_timeout_usec;
-    uint64_t inflight_max_bytes;     /* request bodies in memory at once; beyond: 503 */
+    uint64_t inflight_max_bytes;    /* request bodies in memory at once; beyond: 503 */
+    uint32_t inflight_max_requests; /* requests that wait for their handler; beyond: 503 */
+    uint32_t rate_max; /* requests a second of one client address; beyond: 429; 0: no limit */
     const struct http_route *routes; /* borrowed until free */
     size_t route_count;
     struct log *log;         /* borrowed until free */
@@ -167,9 +174,10 @@ void http_loop_post(struct http_loop *loop, struct http_post *post);
 int http_server_start(struct http_server *s, struct strbuf *err) MUST_CHECK;
 /* No new connections; requests on open ones are served and answered with Connection: close. */
 void http_server_drain(struct http_server *s);
-/* Drains if http_server_drain() has not been called, waits until no request is in flight, or the
- * deadline (monotonic); then answers the rest with 503, closes the connections and stops the
- * threads. 0, or -ETIMEDOUT when some were cut off. */
+/* Drains if http_server_drain() has not been called, waits until no request is in flight and
+ * clients between two requests have had a second to send their last one, or the deadline
+ * (monotonic); then answers the rest with 503, closes the connections and stops the threads. 0, or
+ * -ETIMEDOUT when some were cut off. */
 int http_server_stop(struct http_server *s, uint64_t deadline_usec) MUST_CHECK;
 
 uint32_t http_server_port(const struct http_server *s); /* the bound one, also for port 0 */

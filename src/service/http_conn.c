@@ -46,6 +46,20 @@ void http_conn_shut(struct http_conn *conn)
     http_conn_set_phase(conn, CONN_CLOSING);
 }
 
+/* Counts it for its address, or ends it. */
+static void admit(struct http_conn *conn)
+{
+    struct http_server *s = conn->loop->server;
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(conn->mhd, MHD_CONNECTION_INFO_CLIENT_ADDRESS);
+
+    if (!s->clients || http_clients_enter(s->clients, info ? info->client_addr : NULL,
+                                          conn->since_usec, &conn->client) == 0)
+        return;
+    http_metrics_cut(s, CUT_ADDRESS_LIMIT);
+    http_conn_shut(conn);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
                           enum MHD_ConnectionNotificationCode code)
 {
@@ -63,9 +77,12 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         TAILQ_INSERT_TAIL(&loop->lists[LIST_IDLE], conn, link);
         stat_add(&loop->connections, 1);
         *context = conn;
+        admit(conn);
     } else if (conn) {
         TAILQ_REMOVE(&loop->lists[list_of(conn->phase)], conn, link);
         stat_add(&loop->connections, (uint64_t)-1);
+        if (conn->client)
+            http_clients_leave(loop->server->clients, conn->client);
         free(conn);
         *context = NULL;
     }
@@ -110,69 +127,15 @@ static void *on_request_line(void *cls UNUSED, const char *uri, struct MHD_Conne
     return ex;
 }
 
-static bool path_matches(const struct http_route *route, const char *path)
-{
-    size_t n = strlen(route->path);
-
-    if (n >= 2 && strcmp(route->path + n - 2, "/*") == 0)
-        return strncmp(route->path, path, n - 1) == 0;
-    return strcmp(route->path, path) == 0;
-}
-
-static bool method_matches(const struct http_route *route, const char *method)
-{
-    return strcmp(route->method, method) == 0 ||
-           (strcmp(method, "HEAD") == 0 && strcmp(route->method, "GET") == 0);
-}
-
-/* "GET, HEAD, POST" of the path's routes; empty when there is no such path. */
-static void list_methods(const struct http_server *s, const char *path, struct strbuf *out)
-{
-    for (size_t i = 0; i < s->options.route_count; i++) {
-        const struct http_route *route = &s->options.routes[i];
-
-        if (!path_matches(route, path))
-            continue;
-        (void)strbuf_addf(out, "%s%s%s", out->len ? ", " : "", route->method,
-                          strcmp(route->method, "GET") == 0 ? ", HEAD" : "");
-    }
-}
-
-/* True when no route takes the request. */
-static bool find_route(struct exchange *ex, struct http_refusal *ret)
-{
-    const struct http_server *s = ex->conn->loop->server;
-    _cleanup_strbuf_ struct strbuf allow;
-
-    strbuf_init(&allow, 256);
-    for (size_t i = 0; i < s->options.route_count; i++) {
-        const struct http_route *route = &s->options.routes[i];
-
-        if (path_matches(route, ex->req.path) && method_matches(route, ex->req.method)) {
-            ex->route = route;
-            return false;
-        }
-    }
-    list_methods(s, ex->req.path, &allow);
-    *ret = (struct http_refusal){ .status = 404,
-                                  .code = "not_found",
-                                  .message = "there is nothing at this path" };
-    if (allow.len)
-        *ret = (struct http_refusal){
-            .status = 405,
-            .code = "method_not_allowed",
-            .message = "this path takes another method; see Allow",
-            .header = { "Allow", arena_strndup(&ex->arena, allow.ptr, allow.len) },
-        };
-    return true;
-}
-
 static bool is_over_limit(const struct exchange *ex, uint64_t length, struct http_refusal *ret)
 {
     const struct http_server *s = ex->conn->loop->server;
     uint64_t held = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed);
 
-    if (length > ex->route->body_max)
+    if (ex->conn->client && !ex->route->vital &&
+        !http_clients_request(s->clients, ex->conn->client, ex->req.started_usec))
+        *ret = http_refusal_rate;
+    else if (length > ex->route->body_max)
         *ret = http_refusal_too_large;
     else if (length && held + length > s->options.inflight_max_bytes)
         *ret = http_refusal_busy;
@@ -195,7 +158,7 @@ static enum MHD_Result see_headers(struct exchange *ex, const char *method, cons
     refused = http_framing_check(ex, version, &framing, &refusal);
     if (!exchange_name(ex))
         return MHD_NO;
-    if (refused || find_route(ex, &refusal) || is_over_limit(ex, framing.length, &refusal))
+    if (refused || http_route_find(ex, &refusal) || is_over_limit(ex, framing.length, &refusal))
         http_refuse_headers(ex, &framing, &refusal);
     else
         ex->expected = framing.length;
@@ -216,12 +179,22 @@ static enum MHD_Result see_body(struct exchange *ex, const char *data, size_t *l
     return MHD_YES;
 }
 
+static bool is_crowded(const struct exchange *ex)
+{
+    const struct http_server *s = ex->conn->loop->server;
+
+    return !ex->route->vital && atomic_load_explicit(&s->handled, memory_order_relaxed) >=
+                                    s->options.inflight_max_requests;
+}
+
 static enum MHD_Result handle(struct exchange *ex)
 {
     struct http_conn *conn = ex->conn;
 
     if (ex->replied)
         return MHD_NO; /* a lingering client has sent all, or the answer could not be queued */
+    if (!ex->refusal.status && is_crowded(ex))
+        ex->refusal = http_refusal_crowded;
     if (ex->refusal.status) {
         http_refuse_reply(ex);
         return MHD_YES;
@@ -232,6 +205,7 @@ static enum MHD_Result handle(struct exchange *ex)
     if (ex->replied)
         return MHD_YES;
     conn->suspended = true;
+    atomic_fetch_add_explicit(&conn->loop->server->handled, 1, memory_order_relaxed);
     MHD_suspend_connection(conn->mhd);
     return MHD_YES;
 }
@@ -263,6 +237,11 @@ static void count_mhd_refusal(const struct exchange *ex)
         return;
     stat_add(&ex->conn->loop->answered, 1);
     stat_add(&ex->conn->loop->refused, 1);
+    http_metrics_refused(ex->conn->loop->server,
+                         info->http_status == MHD_HTTP_REQUEST_HEADER_FIELDS_TOO_LARGE ||
+                                 info->http_status == MHD_HTTP_URI_TOO_LONG
+                             ? REFUSED_HEADERS_TOO_LARGE
+                             : REFUSED_MALFORMED);
     http_metrics_answer(ex->conn->loop->server, NULL, info->http_status, 0);
 }
 
@@ -300,9 +279,6 @@ static PRINTF_LIKE(2, 0) void on_mhd_log(void *cls, const char *format, va_list 
 int http_conn_start_daemon(struct http_loop *loop)
 {
     const struct http_server_options *o = &loop->server->options;
-    size_t loops = loop->server->loop_count;
-    unsigned connections = (unsigned)((o->connections_max + loops - 1) / loops);
-    unsigned per_address = (unsigned)((o->connections_per_address_max + loops - 1) / loops);
     unsigned idle_seconds = (unsigned)MAX(o->idle_timeout_usec / USEC_PER_SEC, (uint64_t)1);
 
     loop->mhd = MHD_start_daemon(
@@ -310,9 +286,9 @@ int http_conn_start_daemon(struct http_loop *loop)
         on_access, NULL, MHD_OPTION_EXTERNAL_LOGGER, on_mhd_log, loop, MHD_OPTION_LISTEN_SOCKET,
         loop->server->listen_fd, MHD_OPTION_STRICT_FOR_CLIENT, 1,
         MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)o->header_max_bytes,
-        MHD_OPTION_CONNECTION_LIMIT, connections, MHD_OPTION_PER_IP_CONNECTION_LIMIT, per_address,
-        MHD_OPTION_CONNECTION_TIMEOUT, idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_request_line,
-        loop, MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION,
+        MHD_OPTION_CONNECTION_LIMIT, (unsigned)loop->places, MHD_OPTION_CONNECTION_TIMEOUT,
+        idle_seconds, MHD_OPTION_URI_LOG_CALLBACK, on_request_line, loop,
+        MHD_OPTION_NOTIFY_COMPLETED, on_completed, loop, MHD_OPTION_NOTIFY_CONNECTION,
         on_connection, loop, MHD_OPTION_SIGPIPE_HANDLED_BY_APP, 1, MHD_OPTION_END);
     return loop->mhd ? 0 : -EIO;
 }

@@ -138,7 +138,11 @@ bool http_framing_check(struct exchange *ex, const char *version, struct http_fr
     wrong = judge(&scan, version);
     if (wrong)
         *ret_refusal = (struct http_refusal){
-            .status = 400, .code = "bad_request", .message = wrong, .close = true
+            .status = 400,
+            .reason = REFUSED_MALFORMED,
+            .code = "bad_request",
+            .message = wrong,
+            .close = true,
         };
     return wrong != NULL;
 }

@@ -63,10 +63,11 @@ static void run_posts(struct http_loop *loop)
  * comes. */
 static int sleep_msec(struct http_loop *loop)
 {
-    uint64_t deadline = http_deadlines_next(loop), now, msec = UINT64_MAX;
+    uint64_t deadline = MIN(http_deadlines_next(loop), http_room_next(loop));
+    uint64_t now, msec = UINT64_MAX;
     MHD_UNSIGNED_LONG_LONG mhd_msec;
 
-    if (loop->resumed)
+    if (loop->again)
         return 0;
     if (MHD_get_timeout(loop->mhd, &mhd_msec) == MHD_YES)
         msec = mhd_msec;
@@ -94,18 +95,35 @@ static void dispatch(struct http_loop *loop, const struct epoll_event *events, i
     }
 }
 
-/* Tells http_server_stop() when nothing is in flight here: after a turn of MHD, so that requests
- * which were in the socket buffers when the drain began have been seen. */
+/* Tells http_server_stop() when nothing is in flight here and no client may still send something:
+ * after a turn of MHD, so that requests which were in the socket buffers when the drain began have
+ * been seen. */
 static void report_drained(struct http_loop *loop)
 {
     struct http_server *s = loop->server;
 
-    if (!loop->draining || atomic_load_explicit(&loop->inflight, memory_order_relaxed))
+    bool settled = !atomic_load_explicit(&loop->inflight, memory_order_relaxed) &&
+                   TAILQ_EMPTY(&loop->lists[LIST_IDLE]);
+
+    if (!loop->draining)
         return;
     (void)pthread_mutex_lock(&s->lock);
-    loop->settled = true;
-    (void)pthread_cond_signal(&s->changed);
+    loop->settled = settled;
+    if (settled)
+        (void)pthread_cond_signal(&s->changed);
     (void)pthread_mutex_unlock(&s->lock);
+}
+
+/* A full daemon leaves the listening socket out of its epoll, and takes it up again only on the run
+ * after the one that closed a connection: nothing else would wake it for that. */
+static void run_mhd(struct http_loop *loop)
+{
+    uint64_t before = atomic_load_explicit(&loop->connections, memory_order_relaxed);
+
+    loop->again = false;
+    (void)MHD_run(loop->mhd);
+    if (atomic_load_explicit(&loop->connections, memory_order_relaxed) < before)
+        loop->again = true;
 }
 
 static void turn(struct http_loop *loop)
@@ -115,11 +133,13 @@ static void turn(struct http_loop *loop)
 
     dispatch(loop, events, n);
     run_posts(loop);
-    loop->resumed = false;
-    (void)MHD_run(loop->mhd);
+    run_mhd(loop);
     for (size_t i = 0; i < loop->hook_count; i++)
         loop->hooks[i].fn(loop->hooks[i].ctx);
     http_deadlines_expire(loop);
+    http_room_make(loop);
+    if (loop->draining)
+        http_deadlines_end_idle(loop);
     if (loop->stopping && http_deadlines_cut_all(loop))
         atomic_store(&loop->server->cut_off, true);
     report_drained(loop);
@@ -170,6 +190,7 @@ static void on_drain(struct http_post *post)
     struct http_server *s = loop->server;
 
     loop->draining = true;
+    loop->drained_usec = clock_mono_usec();
     (void)MHD_quiesce_daemon(loop->mhd);
     if (atomic_fetch_sub(&s->accepting, 1) > 1)
         return;
@@ -193,6 +214,7 @@ int http_loop_init(struct http_loop *loop, struct http_server *server, size_t in
 
     loop->server = server;
     loop->index = index;
+    loop->places = (server->options.connections_max + server->loop_count - 1) / server->loop_count;
     loop->drain_post.fn = on_drain;
     loop->stop_post.fn = on_stop;
     for (size_t i = 0; i < LIST_COUNT; i++)

@@ -6,8 +6,28 @@
 
 static const unsigned codes[] = { 200, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
 
+static const char *const refused_names[REFUSED_COUNT] = {
+    [REFUSED_MALFORMED] = "malformed",
+    [REFUSED_HEADERS_TOO_LARGE] = "headers_too_large",
+    [REFUSED_NOT_FOUND] = "not_found",
+    [REFUSED_METHOD] = "method_not_allowed",
+    [REFUSED_BODY_TOO_LARGE] = "body_too_large",
+    [REFUSED_SLOW] = "too_slow",
+    [REFUSED_RATE] = "rate",
+    [REFUSED_REQUESTS_INFLIGHT] = "requests_inflight",
+    [REFUSED_BYTES_INFLIGHT] = "bytes_inflight",
+    [REFUSED_STOPPING] = "stopping",
+};
+
+static const char *const cut_names[CUT_COUNT] = {
+    [CUT_ADDRESS_LIMIT] = "address_limit",
+    [CUT_FOR_ROOM] = "made_room",
+    [CUT_SLOW] = "too_slow",
+};
+
 struct http_metrics {
     struct metric_counter *requests[ARRAY_SIZE(codes)], *other;
+    struct metric_counter *refused[REFUSED_COUNT], *cut[CUT_COUNT];
     struct metric_histogram **durations; /* by route */
     const struct http_route *routes;     /* as the index of durations */
 };
@@ -36,12 +56,11 @@ static double read_inflight_bytes(void *ctx)
     return (double)stats.inflight_bytes;
 }
 
-static double read_refused(void *ctx)
+static double read_handled(void *ctx)
 {
-    struct http_server_stats stats;
+    struct http_server *s = ctx;
 
-    http_server_stats_of(ctx, &stats);
-    return (double)stats.refused;
+    return (double)atomic_load_explicit(&s->handled, memory_order_relaxed);
 }
 
 static void add_reads(struct http_server *s, struct metrics *m)
@@ -53,8 +72,26 @@ static void add_reads(struct http_server *s, struct metrics *m)
                      read_inflight, s);
     metrics_gauge_fn(m, "http_inflight_bytes", "Memory held by HTTP request bodies.", NULL,
                      read_inflight_bytes, s);
-    metrics_counter_fn(m, "http_requests_refused_total",
-                       "HTTP requests refused before any handler saw them.", NULL, read_refused, s);
+    metrics_gauge_fn(m, "http_requests_handled",
+                     "HTTP requests received whole that wait for their answer.", NULL, read_handled,
+                     s);
+}
+
+static void add_refusals(struct http_metrics *hm, struct metrics *m)
+{
+    char labels[48];
+
+    for (int i = 0; i < REFUSED_COUNT; i++) {
+        (void)snprintf(labels, sizeof(labels), "reason=\"%s\"", refused_names[i]);
+        hm->refused[i] =
+            metrics_counter(m, "http_requests_refused_total",
+                            "HTTP requests refused before any handler saw them.", labels);
+    }
+    for (int i = 0; i < CUT_COUNT; i++) {
+        (void)snprintf(labels, sizeof(labels), "reason=\"%s\"", cut_names[i]);
+        hm->cut[i] = metrics_counter(m, "http_connections_cut_total",
+                                     "HTTP connections ended without an answer.", labels);
+    }
 }
 
 static void add_durations(struct http_metrics *hm, const struct http_server_options *o)
@@ -90,6 +127,7 @@ struct http_metrics *http_metrics_new(struct http_server *s)
         hm->requests[i] = metrics_counter(m, "http_requests_total", help, labels);
     }
     hm->other = metrics_counter(m, "http_requests_total", help, "code=\"other\"");
+    add_refusals(hm, m);
     add_durations(hm, &s->options);
     add_reads(s, m);
     return hm;
@@ -116,4 +154,16 @@ void http_metrics_answer(const struct http_server *s, const struct http_route *r
     metric_add(i < ARRAY_SIZE(codes) ? hm->requests[i] : hm->other, 1);
     if (route)
         metric_observe(hm->durations[route - hm->routes], (double)usec / 1e6);
+}
+
+void http_metrics_refused(struct http_server *s, enum http_reason reason)
+{
+    if (s->metrics)
+        metric_add(s->metrics->refused[reason], 1);
+}
+
+void http_metrics_cut(struct http_server *s, enum http_cut why)
+{
+    if (s->metrics)
+        metric_add(s->metrics->cut[why], 1);
 }

@@ -14,6 +14,7 @@
 #include <sys/queue.h>
 
 #include "service/http.h"
+#include "service/http_clients.h"
 
 enum conn_phase {
     CONN_IDLE,      /* no request line yet */
@@ -26,8 +27,27 @@ enum conn_phase {
 
 enum conn_list { LIST_IDLE, LIST_ACTIVE, LIST_SENDING, LIST_LINGERING, LIST_CLOSING, LIST_COUNT };
 
+/* What a refusal is counted as. */
+enum http_reason {
+    REFUSED_MALFORMED,
+    REFUSED_HEADERS_TOO_LARGE,
+    REFUSED_NOT_FOUND,
+    REFUSED_METHOD,
+    REFUSED_BODY_TOO_LARGE,
+    REFUSED_SLOW,
+    REFUSED_RATE,
+    REFUSED_REQUESTS_INFLIGHT,
+    REFUSED_BYTES_INFLIGHT,
+    REFUSED_STOPPING,
+    REFUSED_COUNT
+};
+
+/* Why a connection was ended without an answer. */
+enum http_cut { CUT_ADDRESS_LIMIT, CUT_FOR_ROOM, CUT_SLOW, CUT_COUNT };
+
 struct http_refusal {
     unsigned status; /* 0 = none */
+    enum http_reason reason;
     const char *code, *message;
     struct http_header header; /* name NULL = none */
     bool close;                /* the framing cannot be trusted: close after the answer */
@@ -58,8 +78,9 @@ struct http_conn {
     uint64_t since_usec; /* when it came onto its list */
     struct http_loop *loop;
     struct MHD_Connection *mhd;
-    struct exchange *exchange; /* NULL between requests */
-    int fd;                    /* borrowed from MHD */
+    struct exchange *exchange;  /* NULL between requests */
+    struct http_client *client; /* NULL without limits by address */
+    int fd;                     /* borrowed from MHD */
     bool suspended;
 };
 TAILQ_HEAD(http_conns, http_conn);
@@ -85,9 +106,11 @@ struct http_loop {
     size_t hook_count, watch_count;
     _Atomic(struct http_post *) posts; /* newest first */
     struct http_post drain_post, stop_post;
-    bool resumed; /* a connection waits for MHD to take it up again */
+    uint64_t places; /* connections that it takes */
+    bool again;      /* MHD has something to do at once: it must not be slept on */
     bool draining, stopping;
-    bool settled;          /* has had a turn since the drain; under the server's lock */
+    bool settled;          /* drained: nothing in flight, nobody idle; under the server's lock */
+    uint64_t drained_usec; /* when the drain began */
     uint64_t stop_by_usec; /* unsent answers are given up then */
     /* written by the loop only, read by any thread */
     _Atomic uint64_t connections, inflight, answered, refused;
@@ -102,7 +125,9 @@ struct http_server {
     struct http_loop *loops;
     size_t loop_count, running;
     struct http_metrics *metrics; /* NULL when not asked for */
+    struct http_clients *clients; /* NULL without limits by address */
     _Atomic uint64_t inflight_bytes;
+    _Atomic uint32_t handled;   /* requests that wait for their handler's answer */
     _Atomic uint32_t accepting; /* loops that still have the listening socket */
     _Atomic bool draining;
     _Atomic bool cut_off; /* a request was answered by the stop itself */
@@ -119,7 +144,7 @@ static inline void stat_add(_Atomic uint64_t *stat, uint64_t n)
 {
     /* One writer, so that no locked instruction is needed. */
     atomic_store_explicit(stat, atomic_load_explicit(stat, memory_order_relaxed) + n,
-                          memory_order_relaxed);
+                          memory_order_release);
 }
 
 /* http_conn.c: MHD's callbacks and the phases. */
@@ -144,6 +169,9 @@ struct http_framing {
 bool http_framing_check(struct exchange *ex, const char *version, struct http_framing *ret_framing,
                         struct http_refusal *ret_refusal);
 
+/* http_route.c: finds the request's route. True when there is none, *ret says why. */
+bool http_route_find(struct exchange *ex, struct http_refusal *ret);
+
 /* http_body.c. 0, -E2BIG over the route's cap, -EBUSY over the server's memory for bodies, -ENOMEM.
  */
 int http_body_add(struct exchange *ex, const char *data, size_t len, uint64_t expected) MUST_CHECK;
@@ -156,8 +184,8 @@ void http_refuse_headers(struct exchange *ex, const struct http_framing *framing
 void http_refuse_body(struct exchange *ex, const struct http_refusal *refusal);
 /* The answer to a refusal whose body was discarded. */
 void http_refuse_reply(struct exchange *ex);
-extern const struct http_refusal http_refusal_too_large, http_refusal_busy, http_refusal_slow,
-    http_refusal_late, http_refusal_stopping;
+extern const struct http_refusal http_refusal_too_large, http_refusal_busy, http_refusal_crowded,
+    http_refusal_rate, http_refusal_slow, http_refusal_late, http_refusal_stopping;
 
 /* http_reply.c */
 void http_reply_error_body(const struct http_request *req, const char *code, const char *message,
@@ -167,8 +195,18 @@ void http_reply_error_body(const struct http_request *req, const char *code, con
 void http_deadlines_expire(struct http_loop *loop);
 /* Monotonic; UINT64_MAX when there is none. */
 uint64_t http_deadlines_next(const struct http_loop *loop);
+/* A draining server's clients learn from their next answer that it is the last one. A client
+ * between two requests would have its next one cut off by an end that comes at once: it gets a
+ * moment to send it. Who keeps an idle connection for longer finds it closed, as with any server.
+ */
+void http_deadlines_end_idle(struct http_loop *loop);
 /* Answers 503 to all that is not answered yet. True when there was any. */
 bool http_deadlines_cut_all(struct http_loop *loop);
+
+/* http_room.c: a full loop. */
+void http_room_make(struct http_loop *loop);
+/* When to look again, monotonic; UINT64_MAX while there are free places. */
+uint64_t http_room_next(const struct http_loop *loop);
 
 /* http_loop.c */
 int http_loop_init(struct http_loop *loop, struct http_server *server, size_t index) MUST_CHECK;
@@ -180,3 +218,5 @@ struct http_metrics *http_metrics_new(struct http_server *s);
 struct http_metrics *http_metrics_free(struct http_metrics *m);
 void http_metrics_answer(const struct http_server *s, const struct http_route *route,
                          unsigned status, uint64_t usec);
+void http_metrics_refused(struct http_server *s, enum http_reason reason);
+void http_metrics_cut(struct http_server *s, enum http_cut why);

@@ -14,19 +14,36 @@
 
 const struct http_refusal http_refusal_too_large = {
     .status = 413,
+    .reason = REFUSED_BODY_TOO_LARGE,
     .code = "body_too_large",
     .message = "the request body is larger than this path takes",
     .close = true,
 };
 const struct http_refusal http_refusal_busy = {
     .status = 503,
+    .reason = REFUSED_BYTES_INFLIGHT,
     .code = "overloaded",
     .message = "too many request bodies are in memory; try again",
     .header = { "Retry-After", "1" },
     .close = true,
 };
+const struct http_refusal http_refusal_crowded = {
+    .status = 503,
+    .reason = REFUSED_REQUESTS_INFLIGHT,
+    .code = "overloaded",
+    .message = "too many requests wait for their answer; try again",
+    .header = { "Retry-After", "1" },
+};
+const struct http_refusal http_refusal_rate = {
+    .status = 429,
+    .reason = REFUSED_RATE,
+    .code = "rate_limited",
+    .message = "more requests a second than one client may send; try again",
+    .header = { "Retry-After", "1" },
+};
 const struct http_refusal http_refusal_slow = {
     .status = 408,
+    .reason = REFUSED_SLOW,
     .code = "request_timeout",
     .message = "the request did not arrive in time",
     .close = true,
@@ -39,6 +56,7 @@ const struct http_refusal http_refusal_late = {
 };
 const struct http_refusal http_refusal_stopping = {
     .status = 503,
+    .reason = REFUSED_STOPPING,
     .code = "stopping",
     .message = "the service stops; try again",
     .header = { "Retry-After", "1" },
@@ -88,6 +106,7 @@ void http_refuse_body(struct exchange *ex, const struct http_refusal *refusal)
     http_conn_set_phase(conn, CONN_LINGERING);
     stat_add(&conn->loop->answered, 1);
     stat_add(&conn->loop->refused, 1);
+    http_metrics_refused(conn->loop->server, refusal->reason);
     http_metrics_answer(conn->loop->server, NULL, refusal->status, 0);
 }
 
@@ -96,6 +115,7 @@ void http_refuse_reply(struct exchange *ex)
     const struct http_refusal *r = &ex->refusal;
 
     stat_add(&ex->conn->loop->refused, 1);
+    http_metrics_refused(ex->conn->loop->server, r->reason);
     http_reply_error(&ex->req, r->status, r->code, r->message, &r->header, r->header.name ? 1 : 0);
 }
 

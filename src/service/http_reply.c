@@ -55,7 +55,8 @@ static void send_response(struct exchange *ex, unsigned status, const char *cont
         http_conn_shut(conn);
     if (conn->suspended) {
         conn->suspended = false;
-        conn->loop->resumed = true;
+        conn->loop->again = true;
+        atomic_fetch_sub_explicit(&conn->loop->server->handled, 1, memory_order_relaxed);
         MHD_resume_connection(conn->mhd);
     }
     stat_add(&conn->loop->answered, 1);

@@ -144,6 +144,11 @@ int http_server_new(const struct http_server_options *options, struct http_serve
         if (!s->metrics)
             return -ENOMEM;
     }
+    if (options->connections_per_address_max || options->rate_max) {
+        s->clients = http_clients_new(options->connections_per_address_max, options->rate_max);
+        if (!s->clients)
+            return -ENOMEM;
+    }
     r = init_loops(s, options->threads, err);
     if (r < 0)
         return r;
@@ -160,6 +165,7 @@ struct http_server *http_server_free(struct http_server *s)
     for (size_t i = 0; i < s->loop_count; i++)
         http_loop_release(&s->loops[i]);
     free(s->loops);
+    s->clients = http_clients_free(s->clients);
     s->metrics = http_metrics_free(s->metrics);
     fd_closep(&s->listen_fd);
     (void)pthread_cond_destroy(&s->changed);
@@ -220,7 +226,7 @@ static bool is_drained(const struct http_server *s)
     for (size_t i = 0; i < s->running; i++)
         if (!s->loops[i].settled)
             return false;
-    return sum_inflight(s) == 0;
+    return true;
 }
 
 static void wait_drained(struct http_server *s, uint64_t deadline_usec)
@@ -251,17 +257,17 @@ int http_server_stop(struct http_server *s, uint64_t deadline_usec)
 
 void http_server_stats_of(struct http_server *s, struct http_server_stats *ret)
 {
-    struct http_server_stats sum = {
-        .inflight_bytes = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed),
-        .requests_inflight = sum_inflight(s),
-    };
+    struct http_server_stats sum = { 0 };
 
+    /* The connections first: who sees none sees nothing left of them either. */
     for (size_t i = 0; i < s->loop_count; i++) {
         struct http_loop *loop = &s->loops[i];
 
-        sum.connections += atomic_load_explicit(&loop->connections, memory_order_relaxed);
+        sum.connections += atomic_load_explicit(&loop->connections, memory_order_acquire);
         sum.requests += atomic_load_explicit(&loop->answered, memory_order_relaxed);
         sum.refused += atomic_load_explicit(&loop->refused, memory_order_relaxed);
     }
+    sum.requests_inflight = sum_inflight(s);
+    sum.inflight_bytes = atomic_load_explicit(&s->inflight_bytes, memory_order_relaxed);
     *ret = sum;
 }

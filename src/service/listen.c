@@ -1,5 +1,6 @@
 #include "service/listen.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 #include "base/span.h"
 
 #define FIRST_FD 3 /* SD_LISTEN_FDS_START */
+#define FDS_MAX 64
 
 static uint64_t number_of(const char *name)
 {
@@ -27,19 +29,57 @@ static bool is_listening(int fd)
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &len) == 0 && on;
 }
 
-static int take(int fd)
+/* Where the socket goes. */
+static int *place_of(struct listen_sockets *sockets, struct span name, bool named, int fd)
 {
-    return is_listening(fd) && fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 ? fd : -1;
+    if (named ? span_eq(name, SPAN("observer")) : fd == FIRST_FD + 1)
+        return &sockets->observer;
+    return &sockets->service;
 }
 
-void listen_inherited(struct listen_sockets *ret)
+static int take(int fd, int *place, struct strbuf *err)
 {
-    bool ours = number_of("LISTEN_PID") == (uint64_t)getpid();
-    uint64_t count = ours ? number_of("LISTEN_FDS") : 0;
+    if (!is_listening(fd) || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0) {
+        strbuf_setf(err,
+                    "descriptor %d, handed over by LISTEN_FDS, is no listening socket (a systemd "
+                    "socket unit needs ListenStream= and Accept=no)",
+                    fd);
+        return -EINVAL;
+    }
+    if (*place >= 0) {
+        strbuf_setf(err,
+                    "LISTEN_FDS hands over more sockets than a service takes: one, and another "
+                    "called \"observer\" (FileDescriptorName= of a systemd socket unit)");
+        return -EINVAL;
+    }
+    *place = fd;
+    return 0;
+}
 
+static int take_all(struct listen_sockets *ret, struct strbuf *err)
+{
+    const char *text = getenv("LISTEN_FDNAMES");
+    struct span names = span_str(text), name = SPAN_NONE;
+    uint64_t count = MIN(number_of("LISTEN_FDS"), (uint64_t)FDS_MAX);
+    int r = 0;
+
+    for (int fd = FIRST_FD; r == 0 && fd < FIRST_FD + (int)count; fd++) {
+        if (!span_split(&names, ':', &name))
+            name = SPAN_NONE;
+        r = take(fd, place_of(ret, name, text != NULL, fd), err);
+    }
+    return r;
+}
+
+int listen_inherited(struct listen_sockets *ret, struct strbuf *err)
+{
+    int r = 0;
+
+    *ret = (struct listen_sockets){ .service = -1, .observer = -1 };
+    if (number_of("LISTEN_PID") == (uint64_t)getpid())
+        r = take_all(ret, err);
     (void)unsetenv("LISTEN_PID");
     (void)unsetenv("LISTEN_FDS");
     (void)unsetenv("LISTEN_FDNAMES");
-    ret->service = count > 0 ? take(FIRST_FD) : -1;
-    ret->observer = count > 1 ? take(FIRST_FD + 1) : -1;
+    return r;
 }

@@ -7,10 +7,10 @@
 #include <unistd.h>
 
 #include "base/macros.h"
+#include "base/span.h"
 
-void notify_ready(void)
+static void notify(struct span message)
 {
-    static const char message[] = "READY=1";
     const char *name = getenv("NOTIFY_SOCKET");
     struct sockaddr_un address = { .sun_family = AF_UNIX };
     size_t len = name ? strlen(name) : 0;
@@ -24,7 +24,17 @@ void notify_ready(void)
     fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return;
-    (void)sendto(fd, message, sizeof(message) - 1, MSG_NOSIGNAL | MSG_DONTWAIT,
+    (void)sendto(fd, message.ptr, message.len, MSG_NOSIGNAL | MSG_DONTWAIT,
                  (const struct sockaddr *)&address,
                  (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+}
+
+void notify_ready(void)
+{
+    notify(SPAN("READY=1"));
+}
+
+void notify_stopping(void)
+{
+    notify(SPAN("STOPPING=1"));
 }

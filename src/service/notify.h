@@ -9,3 +9,5 @@
 /* "READY=1": it serves and its dependencies answer. Does nothing when nobody wants to know. Any
  * thread. */
 void notify_ready(void);
+/* "STOPPING=1": it drains. */
+void notify_stopping(void);

@@ -4,6 +4,9 @@
 
 #include "service/health.h"
 
+/* Those who look after this process, and a scraper or two. */
+#define CONNECTIONS_MAX 16
+
 struct observer {
     struct http_route routes[HEALTH_ROUTE_COUNT];
     struct http_server *http;
@@ -26,8 +29,7 @@ int observer_new(struct service *s, int listen_fd, struct observer **ret, struct
         .host = c->host,
         .listen_fd = listen_fd,
         .threads = 1,
-        .connections_max = c->connections_max,
-        .connections_per_address_max = c->connections_per_address_max,
+        .connections_max = CONNECTIONS_MAX,
         .header_max_bytes = c->header_max_bytes,
         .idle_timeout_usec = c->idle_timeout_usec,
         .request_timeout_usec = c->request_timeout_usec,

@@ -10,10 +10,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "service/descriptors.h"
 #include "service/health.h"
 #include "service/listen.h"
 #include "service/minute.h"
@@ -23,6 +23,7 @@
 #define EXIT_SETTINGS 2
 #define EXIT_SECOND_SIGNAL 130
 #define ERROR_MAX_BYTES 4096
+#define OWN_DESCRIPTORS 40 /* of a service with one thread of each kind, and its observer */
 #define READY_POLL_USEC (50 * USEC_PER_MSEC)
 
 struct life {
@@ -88,15 +89,25 @@ static void name_instance(struct service *s)
                    (long long)(s->started_usec / 1000));
 }
 
-/* Connections are descriptors: the soft limit is often 1024 where far more are allowed. */
-static void raise_fd_limit(void)
+/* Connections are descriptors. More than there are would make accept() fail, where a full server
+ * makes room (service/http.h). */
+static void fit_connections(struct service *s)
 {
-    struct rlimit limit;
+    struct settings *c = &s->settings;
+    uint64_t limit = descriptors_raise();
+    uint64_t own = OWN_DESCRIPTORS + 8 * (uint64_t)c->http_threads + 4 * (uint64_t)c->writers +
+                   2 * (uint64_t)c->report_pool;
+    uint32_t fit = descriptors_fit(limit, own, c->connections_max);
 
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur == limit.rlim_max)
+    if (fit == c->connections_max)
         return;
-    limit.rlim_cur = limit.rlim_max;
-    (void)setrlimit(RLIMIT_NOFILE, &limit);
+    log_warn(&s->log, "service.descriptors",
+             "CONNECTIONS_MAX is more than the limit of open files allows",
+             KV_UINT("connectionsMax", c->connections_max), KV_UINT("openFiles", limit),
+             KV_UINT("fit", fit),
+             KV_STR("then", "going on with as many connections as fit; raise the hard limit "
+                            "(ulimit -Hn, LimitNOFILE= of systemd)"));
+    c->connections_max = fit;
 }
 
 static double read_dropped(void *ctx)
@@ -143,6 +154,8 @@ static int open_http(struct life *life, struct strbuf *err)
         .idle_timeout_usec = c->idle_timeout_usec,
         .request_timeout_usec = c->request_timeout_usec,
         .inflight_max_bytes = c->inflight_max_bytes,
+        .inflight_max_requests = c->inflight_max_requests,
+        .rate_max = c->rate_limit,
         .routes = life->routes,
         .route_count = life->route_count,
         .log = &s->log,
@@ -171,6 +184,7 @@ static int start(struct life *life, struct strbuf *err)
 
     if (r < 0)
         return r;
+    fit_connections(s);
     settings_log(&s->settings, s->role->role, &s->log);
     r = open_http(life, err);
     if (r < 0)
@@ -237,6 +251,7 @@ static void drain(struct life *life)
     uint64_t deadline = clock_mono_usec() + s->settings.shutdown_timeout_usec;
 
     s->draining = true;
+    notify_stopping();
     http_server_drain(s->http);
     if (s->role->drain)
         s->role->drain(s, deadline);
@@ -264,10 +279,10 @@ static int run(struct life *life)
     int r;
 
     strbuf_init(&err, ERROR_MAX_BYTES);
-    raise_fd_limit();
-    listen_inherited(&life->sockets);
     open_metrics(s);
-    r = start(life, &err);
+    r = listen_inherited(&life->sockets, &err);
+    if (r == 0)
+        r = start(life, &err);
     if (r < 0) {
         log_error(&s->log, "service.start", "the service cannot start", KV_BUF("error", &err));
         if (s->http)
@@ -311,6 +326,7 @@ int service_main(const struct service_role *role, int argc, char **argv)
         name_instance(s);
         log_init(&s->log, role->name, (enum log_level)s->settings.log_level,
                  (enum log_format)s->settings.log_format);
+        log_never_wait(&s->log);
         r = run(&life);
     } else {
         r = r < 0 ? EXIT_SETTINGS : 0;

@@ -52,6 +52,8 @@ struct settings {
     uint32_t http_threads;
     uint32_t connections_max;
     uint32_t connections_per_address_max; /* 0 = no limit of its own */
+    uint32_t inflight_max_requests;
+    uint32_t rate_limit; /* requests a second of one client address; 0 = no limit */
     uint64_t header_max_bytes;
     uint64_t idle_timeout_usec;    /* of a connection without a request, or a client that stalls */
     uint64_t request_timeout_usec; /* of one request, from its first byte to its answer */

@@ -1,6 +1,7 @@
 /* Splitting in all three forms: no crash, as many elements as counted, elements in order inside the
- * body and holding every byte but white space and separators. Where the body is valid JSON, the
- * frame must be accepted and the elements be the members of the array. */
+ * body and holding every byte but white space and separators; undone, or refused, the body is as it
+ * came but for its line breaks. Where the body is valid JSON, the frame must be accepted and the
+ * elements be the members of the array. */
 #include <errno.h>
 
 #include "event/split.h"
@@ -11,7 +12,15 @@
 static bool only_separators(const char *from, const char *to)
 {
     for (; from < to; from++)
-        if (!strchr(", \t\r\n", *from) || *from == '\0')
+        if (!strchr("\xff \t\r\n", *from) || *from == '\0')
+            return false;
+    return true;
+}
+
+static bool came_so(const char *body, const uint8_t *data, size_t size)
+{
+    for (size_t i = 0; i < size; i++)
+        if ((uint8_t)body[i] != data[i] && !(body[i] == ' ' && strchr("\r\n", data[i])))
             return false;
     return true;
 }
@@ -20,22 +29,26 @@ static void check_form(enum split_form form, const uint8_t *data, size_t size)
 {
     _cleanup_free_ char *body = fuzz_padded(data, size);
     const char *error = NULL, *behind = NULL;
-    struct splitter s;
+    struct splitter s, begin;
     struct span element;
     size_t offset = 0, n = 0;
     int r = splitter_init(&s, form, body, size, MAX_EVENTS, &error, &offset);
 
     if (r < 0) {
+        EXPECT(came_so(body, data, size));
         EXPECT(r == -EBADMSG || r == -ENODATA || r == -E2BIG);
         EXPECT(r != -EBADMSG || (error && offset <= size));
         return;
     }
+    begin = s;
     for (; splitter_next(&s, &element); n++) {
         EXPECT(element.ptr >= body && element.ptr + element.len <= body + size);
         EXPECT(!behind || (element.ptr >= behind && only_separators(behind, element.ptr)));
         behind = element.ptr + element.len;
     }
     EXPECT(n == s.count && n >= 1 && n <= MAX_EVENTS);
+    splitter_undo(&begin);
+    EXPECT(came_so(body, data, size));
 }
 
 /* The array's elements, each parsed alone, are the elements of the array parsed whole. */

@@ -9,7 +9,8 @@ import subprocess
 import pytest
 
 from harness.process import free_port
-from harness.roles import clean_environment, sluice_binary
+from harness.binary import sluice_binary
+from harness.roles import clean_environment
 from harness.stack import Stack, free_port_base
 from harness.wait import wait_for
 

@@ -10,7 +10,8 @@ from harness.collector import Publisher
 from harness.events import random_event
 from harness.process import free_port
 from harness.reporter import roles
-from harness.roles import clean_environment, sluice_binary
+from harness.binary import sluice_binary
+from harness.roles import clean_environment
 
 
 @pytest.fixture(scope="module")

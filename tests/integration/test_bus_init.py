@@ -3,7 +3,7 @@ import os
 import subprocess
 
 import pytest
-from harness.roles import sluice_binary
+from harness.binary import sluice_binary
 from harness.servers import NatsServer
 
 DAY_NSEC = 86400 * 10**9

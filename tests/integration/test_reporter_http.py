@@ -6,7 +6,7 @@ import uuid
 import pytest
 
 from harness.reporter import roles
-from harness.roles import sluice_binary
+from harness.binary import sluice_binary
 from harness.wait import wait_for
 
 
@@ -45,6 +45,18 @@ def test_a_bad_filter_is_named(reporter, query, named):
     assert body["success"] is False and body["code"] == "bad_parameter" and named in body["error"]
     assert body["correlationId"] == answer.headers["X-Correlation-Id"] == "wrong-1"
     assert body["timestamp"].endswith("Z")
+
+
+def test_hostile_text_makes_no_log_lines(reporter):
+    hostile = "%0d%0a%1b[31m%7b%22level%22:%22error%22%7d';%20DROP%20TABLE%20processed_events;--"
+    assert reporter.get("/reports/" + hostile).status_code == 404
+    assert reporter.get("/reports/revenue?campaignId=" + hostile).json()["data"]["transactionCount"] == 0
+    assert reporter.get("/reports/events?source=" + hostile).status_code == 400
+    assert reporter.get("/reports/events", headers={"X-Correlation-Id": "\x1b[31mforged"}).status_code == 200
+    wait_for(lambda: "forged" not in reporter.log_text() and "DROP" in reporter.log_text(), what="the path to be logged")
+    assert "\x1b" not in reporter.log_text()
+    for line in reporter.log_text().splitlines():
+        assert json.loads(line)["service"] == "reporter"
 
 
 def test_without_events_all_is_zero(reporter):

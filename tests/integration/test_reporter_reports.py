@@ -16,6 +16,7 @@ from harness.reporter import roles, store
 
 EVENTS = 4000
 NOW = datetime.datetime(2026, 3, 10, 7, 30, tzinfo=datetime.timezone.utc)
+HOSTILE = ["'; DROP TABLE processed_events; --", "\r\n\x1b[31m{\"level\":\"error\"}"]
 TYPES = sorted({t for table in (FACEBOOK_TYPES, TIKTOK_TYPES) for stage in table.values() for t in stage})
 
 
@@ -27,7 +28,7 @@ def twist(event, rng):
         engagement["currency"] = rng.choice(["EUR", "JPY"])
         engagement["purchaseAmount"] = rng.choice(["0.01", "19.9", "999999999999.99", "7", "0"])
     elif dice < 0.2 and event["source"] == "facebook":
-        engagement["campaignId"] = rng.choice(["", None, "unknown", "été & co", "a+b%20c"])
+        engagement["campaignId"] = rng.choice(["", None, "unknown", "été & co", "a+b%20c", *HOSTILE])
         engagement["purchaseAmount"] = f"{rng.randrange(10000) / 100:.2f}"
     elif dice < 0.25:
         del event["data"]["engagement"]
@@ -124,7 +125,7 @@ def test_events_for_random_filters(reporter, events):
 
 def test_revenue_for_random_filters(reporter, events):
     rng = random.Random(22)
-    campaigns = ["unknown", "été & co", "a+b%20c", "campaign-3", "campaign-7", "none such"]
+    campaigns = ["unknown", "été & co", "a+b%20c", "campaign-3", "campaign-7", "none such", *HOSTILE]
     for _ in range(120):
         start, end = random_range(rng)
         source = rng.choice([None, None, "facebook", "tiktok"])

@@ -12,9 +12,9 @@ import pytest
 import requests
 
 from harness.events import facebook_event, tiktok_event
-from harness.roles import sluice_binary
+from harness.binary import sluice_binary
 from harness.stack import ROLES, SERVERS, Stack, is_alive, user_of
-from harness.wait import wait_for
+from harness.wait import wait_for, within
 
 
 @pytest.fixture(scope="module", name="stack")
@@ -249,7 +249,7 @@ def test_down_and_up_again_finds_all_data(stack):
     assert stack.run("down").returncode == 0
     begin = time.monotonic()
     stack.up()
-    assert time.monotonic() - begin < 5
+    assert time.monotonic() - begin < within(5)
     assert stack.stored() == stored
     send(stack)
 

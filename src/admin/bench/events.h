@@ -1,6 +1,7 @@
 /*
- * Events for the benchmark, made almost for nothing: a pool of generated events whose ids are
- * overwritten in place, so that every event sent is unique while the load generator costs a memcpy.
+ * Events for the benchmark, made almost for nothing: a pool of generated events whose ids and times
+ * are overwritten in place, so that every event sent is new and happens now, while the load
+ * generator costs a memcpy. The pool is large enough to meet most of its users.
  */
 #pragma once
 
@@ -12,7 +13,7 @@
 
 struct bench_events;
 
-/* `users` distinct users a source, timestamps over the last hour. NULL: out of memory. */
+/* Of `users` distinct users a source. NULL: out of memory. */
 struct bench_events *bench_events_new(uint64_t seed, uint32_t users);
 struct bench_events *bench_events_free(struct bench_events *e);
 DEFINE_CLEANUP(struct bench_events *, bench_events_free)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from .roles import Role, sluice_binary
+from .roles import Role
 
 SOURCES = {"facebook": "FACEBOOK_EVENTS", "tiktok": "TIKTOK_EVENTS"}
 
@@ -32,13 +32,6 @@ def gateway_fixture(**env):
         assert status == 0
 
     return fixture
-
-
-def sanitized():
-    """Whether the binary keeps the memory it frees in quarantine, so that its size says nothing."""
-    with open(sluice_binary(), "rb") as binary:
-        data = binary.read()
-    return b"__asan_init" in data or b"__tsan_init" in data
 
 
 @dataclass

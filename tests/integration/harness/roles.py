@@ -1,18 +1,12 @@
 """The roles of Sluice as processes."""
 import json
 import os
-import pathlib
 
 import requests
 
+from .binary import sluice_binary
 from .process import Process, free_port
 from .wait import wait_for
-
-ROOT = pathlib.Path(__file__).resolve().parents[3]
-
-
-def sluice_binary():
-    return os.environ.get("SLUICE_BIN", str(ROOT / "build" / "sluice"))
 
 
 def clean_environment(extra=None):

@@ -13,7 +13,8 @@ import tempfile
 
 import requests
 
-from .roles import clean_environment, parse_metrics, sluice_binary
+from .binary import sluice_binary
+from .roles import clean_environment, parse_metrics
 from .wait import wait_for
 
 OFFSETS = {"gateway": 0, "fb-collector": 1, "ttk-collector": 2, "reporter": 3, "nats-server": 4, "monitoring": 5,

@@ -7,7 +7,11 @@
 #include <cmocka.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -136,6 +140,80 @@ static void test_a_line_that_cannot_be_written_is_counted(void **state UNUSED)
     assert_int_equal(atomic_load(&c.log.dropped), 2);
 }
 
+static void log_until_dropped(struct log *log)
+{
+    for (int lines = 0; atomic_load(&log->dropped) == 0; lines++) {
+        log_info(log, "e", "m");
+        assert_true(lines < 100000);
+    }
+}
+
+static void read_all(int fd)
+{
+    char bytes[4096];
+
+    while (read(fd, bytes, sizeof(bytes)) > 0) {
+    }
+}
+
+/* A reader that does not read holds nobody up, and what others do with the same file is theirs. */
+static void test_a_full_reader_is_not_waited_for(void **state UNUSED)
+{
+    for (int kind = 0; kind < 2; kind++) {
+        _cleanup_close_ int read_fd = -1, write_fd = -1;
+        char text[2 * LOG_LINE_MAX] = "";
+        struct log log;
+        int fds[2];
+
+        assert_int_equal(kind ? pipe2(fds, O_CLOEXEC)
+                              : socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds),
+                         0);
+        read_fd = fds[0];
+        assert_int_equal(fcntl(read_fd, F_SETFL, O_NONBLOCK), 0);
+        write_fd = fds[1];
+        log_init(&log, "tester", LOG_INFO, LOG_TEXT);
+        log.fd = write_fd;
+        log_never_wait(&log);
+        log_until_dropped(&log);
+        assert_false(fcntl(write_fd, F_GETFL) & O_NONBLOCK);
+        read_all(read_fd);
+        log_info(&log, "e", "heard again");
+        assert_true(read(read_fd, text, sizeof(text) - 1) > 0);
+        assert_non_null(strstr(text, "heard again\n"));
+        assert_int_equal(atomic_load(&log.dropped), 1);
+        if (log.fd != write_fd)
+            (void)close(log.fd);
+    }
+}
+
+/* A line that a full disk cut does not run into the next one. */
+static void test_a_cut_line_is_ended(void **state UNUSED)
+{
+    struct rlimit limit, tight;
+    char text[4096] = "";
+    _cleanup_close_ int fd = memfd_create("log", MFD_CLOEXEC);
+    struct log log;
+    const char *second;
+
+    assert_true(fd >= 0);
+    log_init(&log, "tester", LOG_INFO, LOG_TEXT);
+    log.fd = fd;
+    log_never_wait(&log);
+    assert_int_equal(getrlimit(RLIMIT_FSIZE, &limit), 0);
+    (void)signal(SIGXFSZ, SIG_IGN);
+    tight = (struct rlimit){ .rlim_cur = 10, .rlim_max = limit.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &tight), 0);
+    log_info(&log, "e", "cut");
+    log_info(&log, "e", "lost");
+    assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+    log_info(&log, "e", "whole");
+    assert_int_equal(atomic_load(&log.dropped), 2);
+    assert_true(pread(fd, text, sizeof(text) - 1, 0) > 0);
+    assert_int_equal(text[10], '\n');
+    second = behind_time(text + 11, "");
+    assert_string_equal(second, " info  tester e: whole\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -144,6 +222,8 @@ int main(void)
         cmocka_unit_test(test_levels),
         cmocka_unit_test(test_long_values_are_cut),
         cmocka_unit_test(test_a_line_that_cannot_be_written_is_counted),
+        cmocka_unit_test(test_a_full_reader_is_not_waited_for),
+        cmocka_unit_test(test_a_cut_line_is_ended),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -203,7 +203,8 @@ static void test_server_stopped(void **state)
         taken++;
     assert_int_equal(taken, sent);
     assert_int_equal(bus_publisher_pending(p), 0);
-    if (slowest > 50 * USEC_PER_MSEC)
+    /* The waits of the library that must not happen take 2 s; a busy machine may take a while. */
+    if (slowest > 500 * USEC_PER_MSEC)
         fail_msg("the owner was held up for %lu us", slowest);
     fixture_wait_connected(f);
     fixture_wait_publisher(p);

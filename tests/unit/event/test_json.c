@@ -190,7 +190,7 @@ static void test_iteration(void **state UNUSED)
         SPAN("{\"i\":1,\"u\":18446744073709551615,\"d\":1.5,\"s\":\"x\",\"n\":null,\"t\":true,"
              "\"o\":{\"k\":[1,{}]},\"a\":[1,\"2\",[]],\"\\u00e4\":-1}"));
     struct json_iter it, none;
-    struct json_value v;
+    struct json_value v = { 0 };
     struct span key;
     size_t n = 0;
 

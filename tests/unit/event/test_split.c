@@ -208,6 +208,42 @@ static void test_block_bounds(void **state UNUSED)
     }
 }
 
+/* A body is handed on to be split again, or kept as it came: its commas are there. */
+static void test_commas_come_back(void **state UNUSED)
+{
+    static const struct {
+        const char *body;
+        int result;
+    } cases[] = {
+        { "{\"events\":[1,{\"a\":[2,3]},\",\"],\"x\":[4,5]}", 0 },
+        { "{\"events\":[1,2,3],\"x\":[4,5}}", -EBADMSG },
+        { "{\"events\":[1,2,3,4,5,6]}", -E2BIG },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct span text = span_str(cases[i].body), first = { 0 }, again = { 0 };
+        _cleanup_free_ char *body = padded_copy(text);
+        struct splitter s;
+        const char *error;
+        size_t offset;
+        int r = splitter_init(&s, SPLIT_BULK, body, text.len, LIMIT, &error, &offset);
+
+        assert_int_equal(r, cases[i].result);
+        if (r == 0) {
+            struct splitter started = s;
+
+            assert_true(splitter_next(&started, &first));
+            splitter_undo(&s);
+        }
+        assert_memory_equal(body, text.ptr, text.len);
+        if (r < 0)
+            continue;
+        assert_int_equal(splitter_init(&s, SPLIT_BULK, body, text.len, LIMIT, &error, &offset), 0);
+        assert_true(splitter_next(&s, &again));
+        assert_true(span_eq(first, again));
+    }
+}
+
 static void test_deep_nesting_is_one_element_s_fault(void **state UNUSED)
 {
     enum { DEPTH = 100000 };
@@ -234,6 +270,7 @@ int main(void)
         cmocka_unit_test(test_bulk_refused),
         cmocka_unit_test(test_lines),
         cmocka_unit_test(test_block_bounds),
+        cmocka_unit_test(test_commas_come_back),
         cmocka_unit_test(test_deep_nesting_is_one_element_s_fault),
     };
 

@@ -124,17 +124,21 @@ static UNUSED void fixture_open(struct fixture *f, struct http_route *routes, si
         .host = "127.0.0.1", .listen_fd = -1, .threads = 1, .connections_max = 100,                \
         .header_max_bytes = 32768, .idle_timeout_usec = 5 * USEC_PER_SEC,                          \
         .request_timeout_usec = 5 * USEC_PER_SEC, .inflight_max_bytes = 64 << 20,                  \
+        .inflight_max_requests = 100,                                                              \
     }
 
 #define FIXTURE_ROUTES                                                                             \
     {                                                                                              \
-        { "GET", "/echo", echo, NULL, NULL, 0 }, { "POST", "/echo", echo, NULL, NULL, 1 << 20 },   \
-            { "POST", "/small", echo, NULL, NULL, 16 },                                            \
-            { "POST", "/huge", echo, NULL, NULL, 1 << 30 },                                        \
-            { "POST", "/take", take, NULL, NULL, 1 << 20 },                                        \
-            { "GET", "/query", query, NULL, NULL, 0 },                                             \
-            { "GET", "/wait", wait_for_post, forget, NULL, 0 },                                    \
-            { "GET", "/fail", refuse, NULL, NULL, 0 }, { "GET", "/files/*", echo, NULL, NULL, 0 }, \
+        { "GET", "/echo", echo, NULL, NULL, 0, false },                                            \
+            { "POST", "/echo", echo, NULL, NULL, 1 << 20, false },                                 \
+            { "POST", "/small", echo, NULL, NULL, 16, false },                                     \
+            { "POST", "/huge", echo, NULL, NULL, 1 << 30, false },                                 \
+            { "POST", "/take", take, NULL, NULL, 1 << 20, false },                                 \
+            { "GET", "/query", query, NULL, NULL, 0, false },                                      \
+            { "GET", "/vital", echo, NULL, NULL, 0, true },                                        \
+            { "GET", "/wait", wait_for_post, forget, NULL, 0, false },                             \
+            { "GET", "/fail", refuse, NULL, NULL, 0, false },                                      \
+            { "GET", "/files/*", echo, NULL, NULL, 0, false },                                     \
     }
 
 static UNUSED int setup(void **state)
@@ -157,6 +161,25 @@ static UNUSED int teardown(void **state)
     free(f);
     return 0;
 }
+
+/* A server like the usual one, with some options changed first. */
+static UNUSED struct fixture *open_with(const struct http_server_options *options)
+{
+    static struct http_route routes[] = FIXTURE_ROUTES;
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    f->options = *options;
+    fixture_open(f, routes, ARRAY_SIZE(routes));
+    return f;
+}
+
+static UNUSED void close_fixture(struct fixture **f)
+{
+    void *state = *f;
+
+    (void)teardown(&state);
+}
+#define _cleanup_fixture_ _cleanup_(close_fixture)
 
 static UNUSED int dial(struct fixture *f)
 {

@@ -1,26 +1,7 @@
-/* What the server does at its limits: sizes, memory, time, connections, the end. */
+/* What the server does at its limits: sizes, memory, time. */
 #include "unit/service/http_fixture.h"
 
 #define SHORT_USEC (300 * USEC_PER_MSEC)
-
-/* A server like the usual one, with some options changed first. */
-static struct fixture *open_with(const struct http_server_options *options)
-{
-    static struct http_route routes[] = FIXTURE_ROUTES;
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    f->options = *options;
-    fixture_open(f, routes, ARRAY_SIZE(routes));
-    return f;
-}
-
-static void close_fixture(struct fixture **f)
-{
-    void *state = *f;
-
-    (void)teardown(&state);
-}
-#define _cleanup_fixture_ _cleanup_(close_fixture)
 
 static void body_cap(void **state)
 {
@@ -206,7 +187,7 @@ static void idle_connection_is_closed(void **state UNUSED)
     f = open_with(&options);
     fd = dial(f);
     assert_true(is_closed(fd));
-    assert_in_range(clock_mono_usec() - begun, 900 * USEC_PER_MSEC, 4 * USEC_PER_SEC);
+    assert_in_range(clock_mono_usec() - begun, 900 * USEC_PER_MSEC, 10 * USEC_PER_SEC);
 }
 
 static void half_closed_client_is_answered(void **state)
@@ -250,122 +231,28 @@ static void client_gone_half_way(void **state)
     assert_int_equal(stats.requests_inflight, 0);
 }
 
-static void connections_per_address(void **state UNUSED)
+/* A client that never reads its answer holds neither connection nor memory for ever. */
+static void client_that_does_not_read(void **state UNUSED)
 {
+    const size_t len = 32 << 20; /* more than the kernel's buffers take */
     struct http_server_options options = FIXTURE_OPTIONS;
     _cleanup_fixture_ struct fixture *f = NULL;
-    _cleanup_close_ int first = -1, second = -1, third = -1;
-    _cleanup_(answer_release) struct answer a;
+    _cleanup_close_ int fd = -1;
+    _cleanup_free_ char *data = calloc(1, len);
+    struct http_server_stats stats;
 
-    options.connections_per_address_max = 2;
+    options.request_timeout_usec = 2 * USEC_PER_SEC;
     f = open_with(&options);
-    first = dial(f);
-    say(first, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-    hear(first, &a);
-    assert_int_equal(a.status, 200);
-    second = dial(f);
-    third = dial(f);
-    assert_true(is_closed(third));
-}
-
-static void drained_server(void **state)
-{
-    struct fixture *f = *state;
-    _cleanup_close_ int open = dial(f), refused = -1;
-    _cleanup_(answer_release) struct answer before, after;
-    struct sockaddr_in to = {
-        .sin_family = AF_INET,
-        .sin_port = htons((uint16_t)http_server_port(f->server)),
-        .sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-    };
-
-    say(open, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-    hear(open, &before);
-    assert_false(has_header(&before, "Connection: close"));
-    http_server_drain(f->server);
-    say(open, "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-    hear(open, &after);
-    assert_int_equal(after.status, 200);
-    assert_true(has_header(&after, "Connection: close"));
-    assert_true(is_closed(open));
-    refused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    while (connect(refused, (struct sockaddr *)&to, sizeof(to)) == 0) { /* until it has drained */
-        (void)close(refused);
-        refused = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    }
-    assert_int_equal(errno, ECONNREFUSED);
-    assert_return_code(http_server_stop(f->server, clock_mono_usec() + 5 * USEC_PER_SEC), 0);
-}
-
-static void *answer_soon(void *arg)
-{
-    struct fixture *f = arg;
-
-    (void)usleep(200 * 1000);
-    http_loop_post(http_server_loop(f->server, 0), &f->answer_post);
-    return NULL;
-}
-
-static void stop_waits_for_what_is_in_flight(void **state)
-{
-    struct fixture *f = *state;
-    _cleanup_close_ int fd = dial(f);
-    _cleanup_(answer_release) struct answer a;
-    pthread_t thread;
-
-    say(fd, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-    wait_for(&f->waits, 1);
-    assert_int_equal(pthread_create(&thread, NULL, answer_soon, f), 0);
-    assert_return_code(http_server_stop(f->server, clock_mono_usec() + 10 * USEC_PER_SEC), 0);
-    (void)pthread_join(thread, NULL);
-    hear(fd, &a);
-    assert_int_equal(a.status, 200);
-    assert_string_equal(a.body.ptr, "late");
-}
-
-static void stop_cuts_at_its_deadline(void **state)
-{
-    struct fixture *f = *state;
-    _cleanup_close_ int waiting = dial(f), sending = dial(f);
-    _cleanup_(answer_release) struct answer a, b;
-
-    say(waiting, "GET /wait HTTP/1.1\r\nHost: a\r\n\r\n");
-    say(sending, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nab");
-    wait_for(&f->waits, 1);
-    assert_int_equal(http_server_stop(f->server, clock_mono_usec() + 200 * USEC_PER_MSEC),
-                     -ETIMEDOUT);
-    hear(waiting, &a);
-    assert_int_equal(a.status, 503);
-    assert_int_equal(f->aborts, 1);
-    hear(sending, &b);
-    assert_int_equal(b.status, 503);
-    assert_non_null(strstr(b.body.ptr, "\"code\":\"stopping\""));
-}
-
-/* What the kernel had accepted when the drain began is served. */
-static void drain_serves_the_backlog(void **state UNUSED)
-{
-    for (int round = 0; round < 20; round++) {
-        struct http_server_options options = FIXTURE_OPTIONS;
-        _cleanup_fixture_ struct fixture *f = NULL;
-        int fds[20];
-
-        options.threads = 2;
-        f = open_with(&options);
-        for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-            fds[i] = dial(f);
-            say(fds[i], "GET /echo HTTP/1.1\r\nHost: a\r\n\r\n");
-        }
-        assert_return_code(http_server_stop(f->server, clock_mono_usec() + 5 * USEC_PER_SEC), 0);
-        for (size_t i = 0; i < ARRAY_SIZE(fds); i++) {
-            _cleanup_(answer_release) struct answer a;
-
-            hear(fds[i], &a);
-            if (a.status != 200)
-                fail_msg("round %d, connection %zu: %u", round, i, a.status);
-            (void)close(fds[i]);
-        }
-    }
+    fd = dial(f);
+    say(fd, "POST /huge HTTP/1.1\r\nHost: a\r\nContent-Length: 33554432\r\n\r\n");
+    say_bytes(fd, data, len);
+    do {
+        (void)usleep(1000);
+        http_server_stats_of(f->server, &stats);
+    } while (stats.connections);
+    assert_int_equal(stats.requests, 1);
+    assert_int_equal(stats.requests_inflight, 0);
+    assert_int_equal(stats.inflight_bytes, 0);
 }
 
 int main(void)
@@ -380,11 +267,7 @@ int main(void)
         cmocka_unit_test(idle_connection_is_closed),
         cmocka_unit_test_setup_teardown(half_closed_client_is_answered, setup, teardown),
         cmocka_unit_test_setup_teardown(client_gone_half_way, setup, teardown),
-        cmocka_unit_test(connections_per_address),
-        cmocka_unit_test_setup_teardown(drained_server, setup, teardown),
-        cmocka_unit_test_setup_teardown(stop_waits_for_what_is_in_flight, setup, teardown),
-        cmocka_unit_test_setup_teardown(stop_cuts_at_its_deadline, setup, teardown),
-        cmocka_unit_test(drain_serves_the_backlog),
+        cmocka_unit_test(client_that_does_not_read),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

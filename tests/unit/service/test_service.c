@@ -87,7 +87,7 @@ static void stop(struct service *s UNUSED)
 
 static const struct service_dependency dependencies[] = { { "nats", dependency_ok } };
 static const struct http_route routes[] = {
-    { "GET", "/wait", wait_for_release, abort_waiting, NULL, 0 },
+    { "GET", "/wait", wait_for_release, abort_waiting, NULL, 0, false },
 };
 static const struct service_role role = {
     .name = "tester",
