@@ -5,8 +5,8 @@
 
 #include "base/clock.h"
 #include "base/number.h"
-#include "collector/room.h"
-#include "collector/work.h"
+#include "ingest/room.h"
+#include "ingest/work.h"
 #include "event/batch.h"
 #include "event/json.h"
 
