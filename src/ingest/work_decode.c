@@ -5,10 +5,10 @@
 
 #include "base/clock.h"
 #include "base/number.h"
-#include "ingest/room.h"
-#include "ingest/work.h"
 #include "event/batch.h"
 #include "event/json.h"
+#include "ingest/room.h"
+#include "ingest/work.h"
 
 /* Events were validated by the gateway's clock: ours may be behind it, and they are not dead for
  * that. */
