@@ -44,6 +44,7 @@ int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *confi
     jsConsumerInfo *have = NULL;
     jsConsumerConfig want;
     jsErrCode code = 0;
+    natsStatus s;
     bool same;
     int r = consumer_info(bus, config->stream, config->durable, &have, err);
 
@@ -59,8 +60,8 @@ int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *confi
     jsConsumerInfo_Destroy(have);
     if (r < 0 || same)
         return r;
-    return bus_api_errno(js_AddConsumer(NULL, bus->js, config->stream, &want, &options, &code),
-                         code, "cannot create or update consumer", config->durable, err);
+    s = js_AddConsumer(NULL, bus->js, config->stream, &want, &options, &code);
+    return bus_api_errno(s, code, "cannot create or update consumer", config->durable, err);
 }
 
 int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durable,
