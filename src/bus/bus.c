@@ -354,6 +354,7 @@ struct bus *bus_close(struct bus *bus)
         return NULL;
     if (bus->nc)
         close_connection(bus);
+    bus_destroy_retired(bus);
     jsCtx_Destroy(bus->js);
     natsConnection_Destroy(bus->nc);
     return bus_dealloc(bus);

@@ -16,6 +16,7 @@
  * reconnects (up to the connect timeout). So nothing that must not wait asks the library for its
  * state: the callbacks keep it here. */
 struct polled;
+struct retired;
 
 struct bus {
     natsConnection *nc;
@@ -30,6 +31,7 @@ struct bus {
     atomic_bool connected;
     atomic_uint epoch; /* counts connections made: requests of an older one are lost */
     _Atomic uint64_t errors;
+    struct retired *retired; /* see bus_retire(); under the lock */
 };
 
 #define BUS_API_TIMEOUT_MSEC 5000
@@ -37,6 +39,8 @@ struct bus {
 /* nats-server, server/errors.json */
 enum {
     JS_CONSUMER_NOT_FOUND = 10014,
+    JS_NO_MESSAGE_FOUND = 10037,
+    JS_SEQUENCE_NOT_FOUND = 10043,
     JS_STORAGE_EXCEEDED = 10047,
     JS_STREAM_NAME_IN_USE = 10058,
     JS_STREAM_NOT_FOUND = 10059,
@@ -55,6 +59,13 @@ int bus_errno(natsStatus s) MUST_CHECK;
 /* The same for an answer of the JetStream API; *err: "<what> <name>: <the server's words>". */
 int bus_api_errno(natsStatus s, jsErrCode code, const char *what, const char *name,
                   struct strbuf *err) MUST_CHECK;
+
+/* Unsubscribes, and destroys the subscription as soon as the library cannot touch it any more: now,
+ * after a round trip to the server, or with the connection. For connections that the library's own
+ * threads read. */
+void bus_retire(struct bus *bus, natsSubscription *sub);
+/* For bus_close(), when the library's threads have ended. */
+void bus_destroy_retired(struct bus *bus);
 
 /* 0, or -ENOTCONN with *err for a person. */
 int bus_check_connected(struct bus *bus, struct strbuf *err) MUST_CHECK;

@@ -340,9 +340,7 @@ struct bus_puller *bus_puller_free(struct bus_puller *p)
 {
     if (!p)
         return NULL;
-    if (p->sub)
-        (void)natsSubscription_Unsubscribe(p->sub);
-    natsSubscription_Destroy(p->sub);
+    bus_retire(p->bus, p->sub);
     natsInbox_Destroy(p->inbox);
     free(p);
     return NULL;
