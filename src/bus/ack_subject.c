@@ -23,6 +23,7 @@ int ack_subject_parse(struct span subject, struct ack_subject *ret)
         return -EBADMSG;
     at = n == 9 ? 4 : 6; /* of <delivered> */
     if (parse_u64(tokens[at], &a.deliveries) < 0 || parse_u64(tokens[at + 1], &a.stream_seq) < 0 ||
+        parse_u64(tokens[at + 2], &a.consumer_seq) < 0 ||
         parse_i64(tokens[at + 3], &a.stored_nsec) < 0 || parse_u64(tokens[at + 4], &a.pending) < 0)
         return -EBADMSG;
     *ret = a;

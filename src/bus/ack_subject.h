@@ -15,6 +15,7 @@ struct ack_subject {
     uint64_t stream_seq;
     int64_t stored_nsec;
     uint64_t pending;
+    uint64_t consumer_seq; /* counts what this consumer delivered */
 };
 
 /* -EBADMSG when it is no such subject. */

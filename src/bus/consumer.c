@@ -78,6 +78,7 @@ int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durab
         .redelivered = (uint64_t)MAX(info->NumRedelivered, 0),
         .ack_floor_seq = info->AckFloor.Stream,
         .delivered_seq = info->Delivered.Stream,
+        .delivered = info->Delivered.Consumer,
     };
     jsConsumerInfo_Destroy(info);
     return 0;

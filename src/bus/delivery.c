@@ -28,9 +28,27 @@ int delivery_new(natsMsg *msg, struct bus_delivery **ret_delivery)
         .subject = natsMsg_GetSubject(msg),
         .reply = reply,
         .seq = ack.stream_seq,
+        .nth = ack.consumer_seq,
         .stored_nsec = ack.stored_nsec,
         .deliveries = ack.deliveries,
         .pending = ack.pending,
+    };
+    *ret_delivery = d;
+    return 0;
+}
+
+int delivery_of_stored(natsMsg *msg, struct bus_delivery **ret_delivery)
+{
+    struct bus_delivery *d = malloc(sizeof(*d));
+
+    if (!d)
+        return -ENOMEM;
+    *d = (struct bus_delivery){
+        .msg = msg,
+        .payload = span_of(natsMsg_GetData(msg), (size_t)natsMsg_GetDataLength(msg)),
+        .subject = natsMsg_GetSubject(msg),
+        .seq = natsMsg_GetSequence(msg),
+        .stored_nsec = natsMsg_GetTime(msg),
     };
     *ret_delivery = d;
     return 0;

@@ -122,12 +122,17 @@ static uint64_t renew_at(const struct bus_puller *p)
     return p->requests[p->request_count - 1].sent_usec + p->options.expires_usec / 2;
 }
 
-/* What was sent in answer to an old request may still wait here. */
-static bool all_taken(const struct bus_puller *p)
+int bus_puller_waiting(const struct bus_puller *p)
 {
     int messages = 0;
 
-    return natsSubscription_GetPending(p->sub, &messages, NULL) == NATS_OK && messages == 0;
+    return natsSubscription_GetPending(p->sub, &messages, NULL) == NATS_OK ? messages : 0;
+}
+
+/* What was sent in answer to an old request may still wait here. */
+static bool all_taken(const struct bus_puller *p)
+{
+    return bus_puller_waiting(p) == 0;
 }
 
 static bool should_ask(const struct bus_puller *p, uint64_t now)

@@ -34,6 +34,7 @@ struct bus_consumer_state {
     uint64_t redelivered;
     uint64_t ack_floor_seq; /* all up to it is acked */
     uint64_t delivered_seq;
+    uint64_t delivered; /* messages, each time counted */
 };
 int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durable,
                           struct bus_consumer_state *ret, struct strbuf *err) MUST_CHECK;
@@ -45,6 +46,7 @@ struct bus_delivery {
     const char *subject;
     const char *reply;   /* the ack subject */
     uint64_t seq;        /* stream sequence */
+    uint64_t nth;        /* of all that this consumer delivered, from 1 */
     int64_t stored_nsec; /* the stream's own timestamp of the message (wall clock) */
     uint64_t deliveries; /* how many times it was delivered, this one included */
     uint64_t pending;    /* messages left behind it */
@@ -75,6 +77,9 @@ DEFINE_CLEANUP(struct bus_puller *, bus_puller_free)
  * again). */
 int bus_puller_next(struct bus_puller *p, uint64_t timeout_usec,
                     struct bus_delivery **ret_delivery) MUST_CHECK;
+
+/* Messages that wait to be taken. */
+int bus_puller_waiting(const struct bus_puller *p);
 
 /* Stops asking for more. What was asked for still comes within expires_usec and can be taken with
  * bus_puller_next(), which returns 0 at once when nothing more can come. */

@@ -20,6 +20,8 @@ static int errno_of_code(jsErrCode code)
     switch ((int)code) {
     case JS_STREAM_NOT_FOUND:
     case JS_CONSUMER_NOT_FOUND:
+    case JS_NO_MESSAGE_FOUND:
+    case JS_SEQUENCE_NOT_FOUND:
         return -ENOENT;
     case JS_STORAGE_EXCEEDED:
         return -ENOSPC;

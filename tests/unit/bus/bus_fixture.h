@@ -132,3 +132,26 @@ UNUSED static void fixture_wait_connected(struct fixture *f)
     }
     fail_msg("no connection within 15 s");
 }
+
+/* Messages whose payloads are the numbers from `from` to `to`, the latter left out. */
+UNUSED static void fixture_numbers(struct fixture *f, const char *subject, uint64_t from,
+                                   uint64_t to)
+{
+    struct bus_publisher_options options = { 1024, 1 << 20, 0 };
+    struct bus_publisher *p = fixture_publisher(f, &options);
+    struct bus_result r;
+
+    for (uint64_t i = from; i < to; i++) {
+        char text[24];
+        struct bus_message m = { .subject = subject, .payload = { text, 0 } };
+        int sent;
+
+        m.payload.len = (size_t)snprintf(text, sizeof(text), "%lu", i);
+        while ((sent = bus_publish(p, &m, NULL)) == -EAGAIN)
+            assert_true(fixture_outcome(p, 5000, &r) && r.outcome == BUS_STORED);
+        assert_int_equal(sent, 0);
+    }
+    while (bus_publisher_pending(p))
+        assert_true(fixture_outcome(p, 5000, &r) && r.outcome == BUS_STORED);
+    bus_publisher_free(p);
+}

@@ -31,27 +31,6 @@ static struct bus_puller *make(struct fixture *f, const char *stream, uint32_t b
     return p;
 }
 
-static void publish_numbers(struct fixture *f, const char *subject, uint64_t from, uint64_t to)
-{
-    struct bus_publisher_options options = { 1024, 1 << 20, 0 };
-    struct bus_publisher *p = fixture_publisher(f, &options);
-    struct bus_result r;
-
-    for (uint64_t i = from; i < to; i++) {
-        char text[24];
-        struct bus_message m = { .subject = subject, .payload = { text, 0 } };
-        int sent;
-
-        m.payload.len = (size_t)snprintf(text, sizeof(text), "%lu", i);
-        while ((sent = bus_publish(p, &m, NULL)) == -EAGAIN)
-            assert_true(fixture_outcome(p, 5000, &r) && r.outcome == BUS_STORED);
-        assert_int_equal(sent, 0);
-    }
-    while (bus_publisher_pending(p))
-        assert_true(fixture_outcome(p, 5000, &r) && r.outcome == BUS_STORED);
-    bus_publisher_free(p);
-}
-
 static struct bus_delivery *expect_delivery(struct bus_puller *p)
 {
     struct bus_delivery *d = NULL;
@@ -112,7 +91,7 @@ static void test_all_in_order(void **state)
         fixture_stream(f, cases[i].stream, cases[i].subject, 1 << 22);
         make_consumer(f, cases[i].stream, 30 * USEC_PER_SEC);
         p = make(f, cases[i].stream, cases[i].batch, cases[i].max_bytes);
-        publish_numbers(f, cases[i].subject, 0, count);
+        fixture_numbers(f, cases[i].subject, 0, count);
         expect_numbers(f, p, 0, count);
         expect_nothing(p);
         bus_puller_free(p);
@@ -160,7 +139,7 @@ static void test_redelivery(void **state)
 
     fixture_stream(f, "AGAIN", "again.>", 1 << 20);
     make_consumer(f, "AGAIN", USEC_PER_SEC);
-    publish_numbers(f, "again.a", 0, 2);
+    fixture_numbers(f, "again.a", 0, 2);
     p = make(f, "AGAIN", 10, 1 << 20);
     bus_delivery_free(expect_delivery(p)); /* 0 is not acked */
     d = expect_delivery(p);
@@ -192,7 +171,7 @@ static void test_stop(void **state)
 
     fixture_stream(f, "STOP", "stop.>", 1 << 20);
     make_consumer(f, "STOP", 30 * USEC_PER_SEC);
-    publish_numbers(f, "stop.a", 0, 20);
+    fixture_numbers(f, "stop.a", 0, 20);
     p = make(f, "STOP", 10, 1 << 20);
     expect_numbers(f, p, 0, 1);
     bus_puller_stop(p);
@@ -241,7 +220,7 @@ static void test_consumer_deleted(void **state)
     assert_int_equal(next_result(p), -ENOENT);
     assert_int_equal(next_result(p), -ENOENT); /* and again, until it is made */
     make_consumer(f, "GONE", 30 * USEC_PER_SEC);
-    publish_numbers(f, "gone.a", 0, 3);
+    fixture_numbers(f, "gone.a", 0, 3);
     expect_numbers(f, p, 0, 3);
     bus_puller_free(p);
 }
@@ -257,7 +236,7 @@ static void test_server_restart(void **state)
 
     fixture_stream(f, "RESTART", "restart.>", 1 << 22);
     make_consumer(f, "RESTART", 2 * USEC_PER_SEC);
-    publish_numbers(f, "restart.a", 0, 2000);
+    fixture_numbers(f, "restart.a", 0, 2000);
     p = make(f, "RESTART", 100, 1 << 20);
     expect_numbers(f, p, 0, 500);
     nats_server_kill(&f->server);
@@ -302,7 +281,7 @@ static void test_server_paused(void **state)
     while (clock_mono_usec() < begin + 2 * USEC_PER_SEC)
         assert_int_equal(bus_puller_next(p, 100 * USEC_PER_MSEC, &d), 0);
     nats_server_resume(&f->server);
-    publish_numbers(f, "paused.a", 0, 30);
+    fixture_numbers(f, "paused.a", 0, 30);
     expect_numbers(f, p, 0, 30);
     bus_puller_free(p);
 }
@@ -314,7 +293,7 @@ static void test_ensure_is_idempotent(void **state)
 
     fixture_stream(f, "IDEM", "idem.>", 1 << 20);
     make_consumer(f, "IDEM", 30 * USEC_PER_SEC);
-    publish_numbers(f, "idem.a", 0, 3);
+    fixture_numbers(f, "idem.a", 0, 3);
     make_consumer(f, "IDEM", 30 * USEC_PER_SEC);
     make_consumer(f, "IDEM", 20 * USEC_PER_SEC); /* an update */
     assert_int_equal(bus_consumer_state_of(f->bus, "IDEM", "worker", &cs, &f->err), 0);
