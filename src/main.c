@@ -35,6 +35,7 @@ static const struct command commands[] = {
     { "stress-test", admin_stress_test, "send events at a steady rate and verify the reports" },
     { "bench", admin_bench, "measure this machine, the intake and the whole pipeline" },
     { "doctor", admin_doctor, "check this machine and the stack; say how to mend what is wrong" },
+    { "audit", admin_audit, "prove that every accepted event is accounted for" },
     { "settings", admin_settings, "print the settings as env.example or Markdown" },
 };
 

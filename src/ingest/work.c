@@ -188,5 +188,6 @@ struct store_batch work_batch(struct work *w)
         .message_count = w->message_count,
         .events = w->events,
         .event_count = w->event_count,
+        .replay = w->replay,
     };
 }
