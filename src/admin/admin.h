@@ -8,4 +8,5 @@ int admin_stress_test(int argc, char **argv);
 int admin_doctor(int argc, char **argv);
 int admin_settings(int argc, char **argv);
 int admin_audit(int argc, char **argv);
+int admin_replay(int argc, char **argv);
 int admin_bench(int argc, char **argv);
