@@ -93,7 +93,7 @@ static int read_headers(struct replay *r, struct replay_part *p, struct bus_read
     }
 }
 
-static int look_at(struct replay *r, struct replay_part *p, struct strbuf *err)
+static int look_at(struct replay *r, struct replay_part *p, struct chunk *c, struct strbuf *err)
 {
     const struct bus_reader_options options = {
         .stream = p->stream,
@@ -101,24 +101,20 @@ static int look_at(struct replay *r, struct replay_part *p, struct strbuf *err)
         .headers_only = true,
     };
     _cleanup_(bus_reader_freep) struct bus_reader *reader = NULL;
-    _cleanup_free_ struct chunk *chunk = calloc(1, sizeof(*chunk));
-    int e;
+    int e = read_floor(r, p, err);
 
-    if (!chunk)
-        return -ENOMEM;
-    e = read_floor(r, p, err);
     if (e == 0)
         e = bus_reader_open(r->bus, &options, &reader, err);
     if (e == -ENOENT)
         return 0;
-    return e < 0 ? e : read_headers(r, p, reader, chunk, err);
+    return e < 0 ? e : read_headers(r, p, reader, c, err);
 }
 
-int replay_look(struct replay *r, struct strbuf *err)
+static int look_at_all(struct replay *r, struct strbuf *err)
 {
-    int e = 0;
+    struct chunk *chunk = calloc(1, sizeof(*chunk));
+    int e = chunk ? 0 : -ENOMEM;
 
-    progress_start(&r->progress);
     for (int s = 0; e == 0 && s < SOURCE_COUNT; s++) {
         struct replay_part *p = &r->parts[r->part_count];
 
@@ -127,8 +123,18 @@ int replay_look(struct replay *r, struct strbuf *err)
         *p = (struct replay_part){ .source = event_source_names[s], .kind = (enum event_source)s };
         bus_layout_stream_name(p->source, p->stream);
         r->part_count++;
-        e = look_at(r, p, err);
+        e = look_at(r, p, chunk, err);
     }
+    free(chunk);
+    return e;
+}
+
+int replay_look(struct replay *r, struct strbuf *err)
+{
+    int e;
+
+    progress_start(&r->progress);
+    e = look_at_all(r, err);
     progress_show(&r->progress, "look", 1, 1, "keys and event rows");
     if (e == 0)
         e = store_replay_init(&r->lost, r->db, err);
