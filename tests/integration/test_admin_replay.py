@@ -11,10 +11,8 @@ from harness.admin import audit, environment, of_source, run
 from harness.collector import SOURCES, Publisher, drained
 from harness.events import facebook_event, random_event, timestamp
 from harness.roles import Role, sluice_binary
-from harness.servers import NatsServer
 from harness.wait import wait_for
 
-# The tests that store their own events have a nats-server of their own.
 TABLES = ["event_keys", "processed_events", "revenue_transactions", "user_demographics", "ledger"]
 MESSAGES = 60
 PER_MESSAGE = 10
@@ -57,16 +55,6 @@ def filled(nats, database, tmp_path_factory):
         for role in roles:
             role.terminate()
     return database
-
-
-@pytest.fixture
-def other_nats():
-    server = NatsServer()
-    try:
-        server.start()
-        yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

@@ -299,6 +299,23 @@ static void test_side_by_side(void **state)
     run_side_by_side(f, bodies, 2);
 }
 
+/* Whoever restores a row holds its key: another replay waits, and then finds the row there. */
+static void test_waits_for_another_replay(void **state)
+{
+    struct fixture *f = *state;
+    pthread_t thread;
+
+    store_all(f);
+    (void)pg_value(f->conn, "CREATE TABLE saved AS TABLE processed_events;"
+                            "DELETE FROM processed_events");
+    (void)pg_value(f->conn, "BEGIN; SELECT FROM event_keys FOR UPDATE");
+    assert_int_equal(pthread_create(&thread, NULL, replay_thread, f), 0);
+    pg_wait_until(f->conn, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)");
+    (void)pg_value(f->conn, "INSERT INTO processed_events TABLE saved; COMMIT");
+    (void)pthread_join(thread, NULL);
+    assert_int_equal(batches_recount(f->conn), 0);
+}
+
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -309,6 +326,7 @@ int main(void)
         T(test_message_in_flight),
         T(test_dead_letters_stay_dead),
         T(test_side_by_side),
+        T(test_waits_for_another_replay),
     };
 
     pg_server_start();
