@@ -61,13 +61,14 @@ static int64_t time_before(int64_t nsec)
 static void start_from(const struct bus_reader *r, jsConsumerConfig *config)
 {
     uint64_t seq = r->last_seq ? r->last_seq + 1 : r->options.start_seq;
+    int64_t nsec = time_before(r->options.start_nsec);
 
     if (seq) {
         config->DeliverPolicy = js_DeliverByStartSequence;
         config->OptStartSeq = seq;
-    } else if (r->options.start_nsec > 0) {
+    } else if (nsec > 0) {
         config->DeliverPolicy = js_DeliverByStartTime;
-        config->OptStartTime = time_before(r->options.start_nsec);
+        config->OptStartTime = nsec;
     }
 }
 
@@ -99,12 +100,21 @@ static int add_consumer(struct bus_reader *r, struct strbuf *err)
     return 0;
 }
 
+/* Messages to ask for at once: no more than a short range can hold. */
+static uint32_t batch_of(const struct bus_reader *r)
+{
+    uint64_t most = r->options.headers_only ? BATCH_HEADERS : BATCH_PAYLOADS;
+    uint64_t from = MAX(r->last_seq + 1, r->options.start_seq);
+
+    return (uint32_t)(r->end_seq >= from ? MIN(most, r->end_seq - from + 1) : 1);
+}
+
 static int open_consumer(struct bus_reader *r, struct strbuf *err)
 {
     struct bus_puller_options options = {
         .stream = r->stream,
         .durable = r->consumer,
-        .batch = r->options.headers_only ? BATCH_HEADERS : BATCH_PAYLOADS,
+        .batch = batch_of(r),
         .max_bytes = MAX_BYTES,
         .expires_usec = EXPIRES_USEC,
     };

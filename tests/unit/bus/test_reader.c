@@ -123,6 +123,7 @@ static void test_start_time(void **state)
 {
     struct fixture *f = *state;
     struct bus_reader_options options = { .stream = "TIMES" };
+    struct bus_reader *r;
     int64_t times[6];
 
     fixture_stream(f, "TIMES", "times.>", 1 << 20);
@@ -136,13 +137,15 @@ static void test_start_time(void **state)
         fixture_numbers(f, "times.a", i, i + 1);
     }
     for (uint64_t i = 0; i < ARRAY_SIZE(times); i++) {
-        struct bus_reader *r;
-
         options.start_nsec = times[i];
         r = make(f, &options);
         expect_numbers(f, r, i, ARRAY_SIZE(times));
         expect_end(f, r);
     }
+    options.start_nsec = 1;
+    r = make(f, &options);
+    expect_numbers(f, r, 0, ARRAY_SIZE(times));
+    expect_end(f, r);
     options.start_nsec = clock_wall_nsec() + 3600 * NSEC_PER_SEC;
     expect_end(f, make(f, &options));
 }
