@@ -21,6 +21,8 @@ static void *listen(void *stopper)
     for (;;) {
         if (sigwait(&set, &signo) != 0)
             continue;
+        if (atomic_load(&s->ended))
+            return NULL;
         if (atomic_exchange(&s->asked, true))
             _exit(128 + signo);
         fputs("\nstopping after this batch; once more to stop at once\n", stderr);
@@ -33,6 +35,7 @@ int stopper_start(struct stopper *s)
     int r;
 
     atomic_init(&s->asked, false);
+    atomic_init(&s->ended, false);
     stop_signals(&set);
     r = pthread_sigmask(SIG_BLOCK, &set, NULL);
     return r ? -r : -pthread_create(&s->thread, NULL, listen, s);
@@ -40,7 +43,8 @@ int stopper_start(struct stopper *s)
 
 void stopper_end(struct stopper *s)
 {
-    (void)pthread_cancel(s->thread);
+    atomic_store(&s->ended, true);
+    (void)pthread_kill(s->thread, SIGTERM); /* it waits for that */
     (void)pthread_join(s->thread, NULL);
 }
 

@@ -10,7 +10,7 @@
 
 struct stopper {
     pthread_t thread;
-    _Atomic bool asked;
+    _Atomic bool asked, ended;
 };
 
 /* MUST be called before any other thread runs. 0 or -errno. */
