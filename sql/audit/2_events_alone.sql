@@ -3,9 +3,10 @@ SELECT count(*) OVER () AS differing, name
 FROM (
     SELECT e.source || ' ' || e.event_id || ' of ' || e.timestamp AS name
     FROM processed_events e
-    LEFT JOIN event_keys k USING (event_key)
     WHERE ($1::text IS NULL OR e.source = $1)
       AND e.timestamp >= (SELECT retained_from FROM retention)
-      AND k.event_day IS DISTINCT FROM (e.timestamp AT TIME ZONE 'UTC')::date
+      AND NOT EXISTS (SELECT FROM event_keys k
+                      WHERE k.event_key = e.event_key
+                        AND k.event_day = (e.timestamp AT TIME ZONE 'UTC')::date)
 ) d
 ORDER BY name LIMIT $2::integer

@@ -13,10 +13,11 @@ extern const struct embedded_file sluice_audit_checks[];
 extern const size_t sluice_audit_checks_count;
 
 /* The lock comes before the snapshot: a partition that is dropped after it would be missing from
- * both sides, its rows and their count. Joins of whole tables want memory and may read them from
- * end to end, which sessions that write may not (store/db.c). */
+ * both sides, its rows and their count. Joins of whole tables want memory and hashing, and may
+ * read them from end to end, which sessions that write may not (store/db.c). */
 static const char begin_sql[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                                "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '256MB';"
+                                "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off;"
+                                "SET LOCAL work_mem = '256MB';"
                                 "SET LOCAL idle_in_transaction_session_timeout = '5min';"
                                 "LOCK TABLE processed_events IN ACCESS SHARE MODE;"
                                 "SELECT"; /* takes the snapshot */

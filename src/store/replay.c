@@ -8,7 +8,8 @@
 
 /* As in audit.c: whole tables are joined, in one snapshot that no partition is dropped under. */
 static const char begin_sql[] = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
-                                "SET LOCAL enable_seqscan = on; SET LOCAL work_mem = '256MB';"
+                                "SET LOCAL enable_seqscan = on; SET LOCAL enable_nestloop = off;"
+                                "SET LOCAL work_mem = '256MB';"
                                 "LOCK TABLE processed_events IN ACCESS SHARE MODE";
 
 static const char rowless_sql[] =

@@ -308,7 +308,7 @@ static void test_waits_for_another_replay(void **state)
     store_all(f);
     (void)pg_value(f->conn, "CREATE TABLE saved AS TABLE processed_events;"
                             "DELETE FROM processed_events");
-    (void)pg_value(f->conn, "BEGIN; SELECT FROM event_keys FOR UPDATE");
+    (void)pg_value(f->conn, "BEGIN; SELECT 1 FROM event_keys FOR UPDATE");
     assert_int_equal(pthread_create(&thread, NULL, replay_thread, f), 0);
     pg_wait_until(f->conn, "SELECT EXISTS (SELECT FROM pg_locks WHERE NOT granted)");
     (void)pg_value(f->conn, "INSERT INTO processed_events TABLE saved; COMMIT");
