@@ -44,7 +44,7 @@ int stopper_start(struct stopper *s)
 void stopper_end(struct stopper *s)
 {
     atomic_store(&s->ended, true);
-    (void)pthread_kill(s->thread, SIGTERM); /* it waits for that */
+    (void)pthread_kill(s->thread, SIGINT); /* it waits for that */
     (void)pthread_join(s->thread, NULL);
 }
 
