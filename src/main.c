@@ -39,6 +39,8 @@ static const struct command commands[] = {
     { "bench", admin_bench, "measure this machine, the intake and the whole pipeline" },
     { "doctor", admin_doctor, "check this machine and the stack; say how to mend what is wrong" },
     { "dlq", admin_dlq, "list, show, requeue or purge dead letters" },
+    { "audit", admin_audit, "prove that every accepted event is accounted for" },
+    { "replay", admin_replay, "store messages of the streams again: what was lost comes back" },
     { "settings", admin_settings, "print the settings as env.example or Markdown" },
 };
 

@@ -7,5 +7,7 @@ int admin_bulk_test(int argc, char **argv);
 int admin_stress_test(int argc, char **argv);
 int admin_doctor(int argc, char **argv);
 int admin_settings(int argc, char **argv);
+int admin_audit(int argc, char **argv);
+int admin_replay(int argc, char **argv);
 int admin_bench(int argc, char **argv);
 int admin_dlq(int argc, char **argv);

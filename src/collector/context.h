@@ -18,7 +18,7 @@
 #include "collector/health.h"
 #include "collector/source.h"
 #include "collector/wait.h"
-#include "collector/work.h"
+#include "ingest/work.h"
 #include "service/service.h"
 #include "store/db.h"
 #include "store/writer.h"

@@ -2,17 +2,13 @@
  * awaited, before the transaction that counts it commits; then it is on record in one place or the
  * other. */
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
-#include "bus/dead_letter.h"
-#include "bus/publisher.h"
 #include "collector/layout.h"
 #include "collector/worker.h"
+#include "ingest/work_dead.h"
 #include "store/quarantine.h"
 
-#define PUBLISH_TIMEOUT_USEC UINT64_C(5000000)
 /* Lines about single dead events; a hostile message must not fill the log. */
 #define LOGGED_MAX 20
 
@@ -41,33 +37,6 @@ static int skip_stored(struct worker *w, struct work *work, struct strbuf *err)
         if (stored[work->dead[i].message])
             work->dead[i].published = true;
     return 0;
-}
-
-static int publish(struct worker *w, const struct work *work, const struct work_dead *dead,
-                   struct bus_result *ret_result)
-{
-    const struct store_message *m = &work->messages[dead->message];
-    char origin[BUS_STREAM_NAME_MAX + 48], id[BUS_STREAM_NAME_MAX + 64];
-    struct dead_letter_message message;
-
-    (void)snprintf(origin, sizeof(origin), "%s/%" PRIu64 "/%" PRId64, m->stream, m->seq,
-                   m->stored_nsec);
-    (void)snprintf(id, sizeof(id), "%s/%" PRIu32, origin, dead->index);
-    dead_letter_message_of(
-        &(struct dead_letter){
-            .source = w->c->source->name,
-            .bytes = dead->bytes,
-            .reason = dead->reason,
-            .detail = dead->detail,
-            .pointer = dead->pointer,
-            .correlation_id = dead->correlation_id,
-            .origin = origin,
-            .index = dead->index,
-            .received_usec = dead->received_usec,
-            .msg_id = id,
-        },
-        &message);
-    return bus_publish_sync(w->c->bus, &message.message, PUBLISH_TIMEOUT_USEC, ret_result);
 }
 
 static void log_dead(const struct worker *w, const struct work *work, const struct work_dead *dead)
@@ -104,7 +73,7 @@ static int publish_all(struct worker *w, struct work *work, bool *refused, bool 
 
         if (dead->published || refused[dead->message])
             continue;
-        r = publish(w, work, dead, &result);
+        r = work_publish_dead(work, dead, w->c->bus, w->c->source->name, &result);
         if (r == -EIO) {
             refuse(w, work, dead, &result, refused);
             *ret_any_refused = true;
@@ -138,36 +107,4 @@ int dead_letters_publish(struct worker *w, struct work *work, struct strbuf *err
     if (r == 0 && any_refused)
         r = work_drop(work, refused);
     return r;
-}
-
-/* By halves: the good ones are passed over in few tries. */
-static int isolate(struct worker *w, struct work *work, size_t first, size_t count,
-                   size_t *ret_found, struct strbuf *err)
-{
-    struct store_batch batch = work_batch(work);
-    size_t half = count / 2;
-    int r;
-
-    r = store_try(w->store, &batch, first, count, err);
-    if (r != DB_DATA_FAULT)
-        return r;
-    if (count > 1) {
-        r = isolate(w, work, first, half, ret_found, err);
-        return r != 0 ? r : isolate(w, work, first + half, count - half, ret_found, err);
-    }
-    if (!work->events[first].dead) {
-        r = work_event_failed(work, first, "database_refused", err->ptr);
-        if (r < 0)
-            return r;
-        (*ret_found)++;
-    }
-    return 0;
-}
-
-int dead_letters_isolate(struct worker *w, struct work *work, size_t *ret_found, struct strbuf *err)
-{
-    *ret_found = 0;
-    if (work->event_count == 0)
-        return 0;
-    return isolate(w, work, 0, work->event_count, ret_found, err);
 }

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "collector/source.h"
-#include "collector/work.h"
+#include "ingest/work.h"
 #include "service/metrics.h"
 
 #define FIGURES_REASONS_MAX 24

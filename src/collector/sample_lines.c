@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/json_out.h"
-#include "collector/room.h"
+#include "ingest/room.h"
 
 #define LINE_BYTES_MAX 4096
 #define LINE_DEPTH_MAX 4

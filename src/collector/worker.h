@@ -33,10 +33,6 @@ bool write_wait(struct worker *w, struct backoff *backoff, int outcome, const ch
  * messages whose dead letters the stream refuses were dropped from the batch (they come again after
  * ack_wait). A db_outcome or -errno: not now. */
 int dead_letters_publish(struct worker *w, struct work *work, struct strbuf *err) MUST_CHECK;
-/* After DB_DATA_FAULT: finds the events that can never be stored and marks them dead.
- * *ret_found: how many. A db_outcome: not now. */
-int dead_letters_isolate(struct worker *w, struct work *work, size_t *ret_found,
-                         struct strbuf *err) MUST_CHECK;
 
 /* suspects.c: handles a batch of messages delivered often, and answers them all. */
 void suspects_settle(struct worker *w, struct work *work);

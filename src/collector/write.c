@@ -5,6 +5,7 @@
 #include "base/clock.h"
 #include "base/failpoint.h"
 #include "collector/worker.h"
+#include "ingest/work_dead.h"
 
 #define ERROR_TEXT_MAX 2048
 
@@ -66,7 +67,7 @@ static int attempt(struct worker *w, struct work *work, bool alone, struct strbu
     r = write_once(w, work, alone, err);
     if (r != DB_DATA_FAULT)
         return r;
-    r = dead_letters_isolate(w, work, &found, err);
+    r = work_isolate(work, w->store, &found, err);
     if (r == 0)
         r = found > 0 ? -EAGAIN : DB_DATA_FAULT;
     return r;

@@ -13,10 +13,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* An event key as a big-endian number. */
-struct key_number {
-    uint64_t high, low;
-};
+#include "store/key_number.h"
 
 struct key_filter;
 

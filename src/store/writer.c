@@ -91,11 +91,14 @@ static int prepare(struct write_job *job)
     if (!job->trial)
         reset_counts(job->batch, &job->slice);
     r = ledger_prepare(job);
+    if (r == 0 && job_is_replay(job))
+        r = replay_prepare(job);
     return r < 0 ? r : keys_prepare(job);
 }
 
 static int begin_and_look_up(struct write_job *job, struct strbuf *err)
 {
+    bool ask_for_keys = !job->careful || job_is_replay(job);
     struct db *db = job->w->db;
     int r = pg_pipeline_begin(db, err);
 
@@ -103,7 +106,7 @@ static int begin_and_look_up(struct write_job *job, struct strbuf *err)
         r = pg_pipeline_send(db, "BEGIN", NULL, err);
     if (r == 0)
         r = ledger_send_lookup(job, err);
-    if (r == 0 && !job->careful)
+    if (r == 0 && ask_for_keys)
         r = keys_send_lookup(job, err);
     if (r == 0)
         r = pg_pipeline_sync(db, err);
@@ -111,7 +114,7 @@ static int begin_and_look_up(struct write_job *job, struct strbuf *err)
         r = pg_pipeline_result(db, NULL, err);
     if (r == 0)
         r = ledger_take_lookup(job, err);
-    if (r == 0 && !job->careful)
+    if (r == 0 && ask_for_keys)
         r = keys_take_lookup(job, err);
     return r == 0 ? pg_pipeline_end(db, err) : r;
 }
@@ -184,6 +187,8 @@ static int attempt(struct write_job *job, struct strbuf *err)
         r = begin_and_look_up(job, err);
     if (r == 0)
         r = keys_register(job, err);
+    if (r == 0 && job_is_replay(job))
+        r = replay_mend(job, err);
     failpoint("writer.after_keys");
     if (r == 0 && job->fresh_count)
         r = events_copy(job, err);
@@ -237,7 +242,7 @@ static int write_slice(struct store_writer *w, struct store_batch *batch,
         .w = w,
         .batch = batch,
         .slice = *slice,
-        .ask_all = !key_filter_is_trusted(w->stored_keys),
+        .ask_all = batch->replay || !key_filter_is_trusted(w->stored_keys),
     };
     int r = run(&job, err);
 
@@ -246,8 +251,12 @@ static int write_slice(struct store_writer *w, struct store_batch *batch,
         return r;
     }
     keys_remember(&job);
-    for (size_t i = 0; i < slice->message_count; i++)
-        batch->messages[slice->message_first + i].seen = job.seen[slice->message_first + i];
+    for (size_t i = slice->message_first; i < slice->message_first + slice->message_count; i++)
+        batch->messages[i].seen = job.seen[i] || (batch->replay && job.recorded[i]);
+    batch->mended.restored += job.mended.restored;
+    batch->mended.rekeyed += job.mended.rekeyed;
+    batch->mended.added += job.mended.added;
+    batch->mended.unclear += job.mended.unclear;
     return 0;
 }
 

@@ -7,6 +7,8 @@
  * is skipped. An event whose key exists is a duplicate; with another payload digest also a
  * conflict, and the first one stored wins.
  *
+ * A batch may be a replay of messages that were stored before (store/replay.h).
+ *
  * Several writers may run at once, in one process or many. Each belongs to one thread.
  */
 #pragma once
@@ -19,6 +21,7 @@
 #include "base/strbuf.h"
 #include "event/event.h"
 #include "store/db.h"
+#include "store/replay.h"
 
 /* One event of a batch. All spans are borrowed and MUST live until the batch is written. */
 struct store_event {
@@ -30,6 +33,7 @@ struct store_event {
     uint32_t message;           /* index into store_batch.messages */
     uint32_t index;             /* of the event in its message, from 0 */
     bool dead;                  /* dead-lettered already: leave it out, its message counts it */
+    bool has_revenue;           /* private: a replay found its revenue row */
 };
 
 /* One JetStream message of a batch. */
@@ -39,9 +43,11 @@ struct store_message {
     int64_t stored_nsec;
     uint32_t events; /* all events the message claims to hold (Event-Count) */
     uint32_t dead;   /* of these, dead-lettered by the collector, store_event.dead included */
+    bool acked;      /* in a replay: it was stored once, whether its ledger row is there or not */
 
     /* filled by store_write(): */
-    bool seen; /* was in the ledger already: nothing of it was stored now */
+    bool seen; /* was in the ledger already: nothing of it was counted now, and nothing stored
+                  unless this is a replay */
     uint32_t stored, duplicates, conflicts, expired;
 };
 
@@ -50,6 +56,9 @@ struct store_batch {
     size_t message_count;
     struct store_event *events;
     size_t event_count;
+    const struct store_replay *replay; /* borrowed; NULL = these are first deliveries */
+
+    struct store_replay_counts mended; /* added to by store_write() */
 };
 
 struct store_writer;

@@ -63,6 +63,11 @@ struct write_job {
     size_t slot_count;
     uint32_t *fresh; /* events to store, in batch order */
     size_t fresh_count;
+
+    /* in a replay, where the ledger does not make a message seen; by message of the batch: */
+    bool *recorded;          /* in the ledger already */
+    uint32_t *recorded_dead; /* of these, what it counts as dead */
+    struct store_replay_counts mended;
 };
 
 static inline struct store_event *job_event(const struct write_job *job, size_t i)
@@ -98,6 +103,17 @@ int keys_take_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
 int keys_register(struct write_job *job, struct strbuf *err) MUST_CHECK;
 /* The batch is committed. */
 void keys_remember(struct write_job *job);
+
+/* writer_replay.c */
+static inline bool job_is_replay(const struct write_job *job)
+{
+    return job->batch->replay != NULL;
+}
+int replay_prepare(struct write_job *job) MUST_CHECK;
+/* Before keys are written: leaves out events of which nobody knows whether they may be stored. */
+void replay_leave_unclear(struct write_job *job);
+/* After that: settles which rows are missing, and what messages without a ledger row count. */
+int replay_mend(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
 /* writer_events.c, writer_revenue.c */
 int events_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;

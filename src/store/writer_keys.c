@@ -7,10 +7,8 @@
  * and the batch is done the careful way: INSERT ... ON CONFLICT DO NOTHING, which waits for the
  * other writer and says for each key who won.
  */
-#include <endian.h>
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
 #include "store/writer_internal.h"
 
@@ -23,35 +21,18 @@ static const char insert_sql[] =
     " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::date[], $4::date[])"
     " ON CONFLICT DO NOTHING RETURNING event_key";
 
-static int compare_keys(struct key_number a, struct key_number b)
-{
-    if (a.high != b.high)
-        return a.high < b.high ? -1 : 1;
-    if (a.low != b.low)
-        return a.low < b.low ? -1 : 1;
-    return 0;
-}
-
 static bool same_key(const struct key_slot *a, const struct key_slot *b)
 {
-    return compare_keys(a->key, b->key) == 0;
+    return key_number_compare(a->key, b->key) == 0;
 }
 
 /* By key; events of one key in the order of the batch, so that the first one wins. */
 static int compare_slots(const void *pa, const void *pb)
 {
     const struct key_slot *a = pa, *b = pb;
-    int c = compare_keys(a->key, b->key);
+    int c = key_number_compare(a->key, b->key);
 
     return c ? c : a->event < b->event ? -1 : a->event > b->event;
-}
-
-static struct key_number read_key(const void *bytes)
-{
-    uint64_t words[2];
-
-    memcpy(words, bytes, sizeof(words));
-    return (struct key_number){ .high = be64toh(words[0]), .low = be64toh(words[1]) };
 }
 
 int keys_prepare(struct write_job *job)
@@ -68,7 +49,7 @@ int keys_prepare(struct write_job *job)
         struct key_slot *slot = &job->slots[n];
         if (se->dead || job->seen[se->message])
             continue;
-        *slot = (struct key_slot){ .event = (uint32_t)i, .key = read_key(se->key.bytes) };
+        *slot = (struct key_slot){ .event = (uint32_t)i, .key = key_number_of(se->key.bytes) };
         slot->asked = job->ask_all || key_filter_may_hold(job->w->stored_keys, slot->key);
         n++;
     }
@@ -96,16 +77,16 @@ static const struct event_key *slot_key(const struct write_job *job, const struc
 static struct key_slot *find_key(const struct write_job *job, const void *bytes)
 {
     size_t low = 0, high = job->slot_count;
-    struct key_number key = read_key(bytes);
+    struct key_number key = key_number_of(bytes);
 
     while (low < high) {
         size_t middle = low + (high - low) / 2;
-        if (compare_keys(job->slots[middle].key, key) < 0)
+        if (key_number_compare(job->slots[middle].key, key) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    if (low == job->slot_count || compare_keys(job->slots[low].key, key) != 0)
+    if (low == job->slot_count || key_number_compare(job->slots[low].key, key) != 0)
         return NULL;
     return &job->slots[low];
 }
@@ -291,6 +272,8 @@ int keys_register(struct write_job *job, struct strbuf *err)
     int r = 0;
 
     drop_seen(job);
+    if (job_is_replay(job))
+        replay_leave_unclear(job);
     if (job->careful && job->slot_count)
         r = insert_or_skip(job, err);
     else if (any_unknown(job))
@@ -305,6 +288,6 @@ void keys_remember(struct write_job *job)
     const struct store_event *events = job->batch->events;
 
     for (size_t i = 0; i < job->fresh_count; i++)
-        key_filter_add(job->w->stored_keys, read_key(events[job->fresh[i]].key.bytes));
+        key_filter_add(job->w->stored_keys, key_number_of(events[job->fresh[i]].key.bytes));
     key_filter_served(job->w->stored_keys);
 }

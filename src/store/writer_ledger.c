@@ -6,7 +6,7 @@
 #include "store/writer_internal.h"
 
 static const char lookup_sql[] =
-    "SELECT x.i FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY"
+    "SELECT x.i, dead::bigint FROM unnest($1::text[], $2::bigint[], $3::bigint[]) WITH ORDINALITY"
     " AS x (stream, seq, stored_at, i) JOIN ledger USING (stream, seq, stored_at)";
 
 /* No ON CONFLICT: a row that has come since the lookup fails the transaction, and the next attempt
@@ -93,9 +93,18 @@ int ledger_take_lookup(struct write_job *job, struct strbuf *err)
 
     if (r != 0)
         return r;
-    for (int row = 0; row < PQntuples(res); row++)
-        job->seen[job->messages[wire_get_i64(PQgetvalue(res, row, 0)) - 1]] = true;
+    for (int row = 0; row < PQntuples(res); row++) {
+        uint32_t message = job->messages[wire_get_i64(PQgetvalue(res, row, 0)) - 1];
+        if (job_is_replay(job))
+            job->recorded_dead[message] = (uint32_t)wire_get_i64(PQgetvalue(res, row, 1));
+        *(job_is_replay(job) ? &job->recorded[message] : &job->seen[message]) = true;
+    }
     return 0;
+}
+
+static bool has_row(const struct write_job *job, uint32_t message)
+{
+    return job->seen[message] || (job_is_replay(job) && job->recorded[message]);
 }
 
 static void add_counts(struct store_writer *w, const struct store_message *m)
@@ -111,7 +120,7 @@ static void add_counts(struct store_writer *w, const struct store_message *m)
 bool ledger_has_rows(const struct write_job *job)
 {
     for (size_t i = 0; i < job->slice.message_count; i++)
-        if (!job->seen[job->messages[i]])
+        if (!has_row(job, job->messages[i]))
             return true;
     return false;
 }
@@ -127,7 +136,7 @@ int ledger_send_rows(struct write_job *job, struct strbuf *err)
         pg_array_start(&w->arrays[column], PG_INT4);
     for (size_t i = 0; i < job->slice.message_count; i++) {
         uint32_t message = job->messages[i];
-        if (job->seen[message])
+        if (has_row(job, message))
             continue;
         add_name(w, &job->batch->messages[message]);
         add_counts(w, &job->batch->messages[message]);

@@ -62,7 +62,7 @@ int revenue_copy(struct write_job *job, struct strbuf *err)
 
     for (size_t i = 0; r == 0 && i < job->fresh_count; i++) {
         const struct store_event *se = job_event(job, i);
-        if (!event_is_revenue(&se->event))
+        if (!event_is_revenue(&se->event) || se->has_revenue)
             continue;
         if (!open)
             r = pg_copy_begin(copy, job->w->db, copy_sql, err);

@@ -30,6 +30,17 @@ def nats():
         server.remove()
 
 
+@pytest.fixture
+def other_nats():
+    """For a test that must have the streams for itself."""
+    server = NatsServer()
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
+
+
 @pytest.fixture(scope="session")
 def postgres():
     server = PostgresServer()

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "admin/doctor/checks.h"
+#include "admin/servers.h"
 #include "base/clock.h"
 #include "bus/bus.h"
 #include "bus/layout.h"
@@ -99,17 +100,12 @@ static void check_consumer(struct findings *f, struct bus *bus, const char *stre
 
 static void check_layout(struct findings *f, struct bus *bus)
 {
-    static const char *const collectors[SOURCE_COUNT] = {
-        [SOURCE_FACEBOOK] = "fb-collector",
-        [SOURCE_TIKTOK] = "ttk-collector",
-    };
-
     for (int i = 0; i < SOURCE_COUNT; i++) {
         char stream[BUS_STREAM_NAME_MAX];
 
         bus_layout_stream_name(event_source_names[i], stream);
         check_stream(f, bus, stream, /* drops= */ false);
-        check_consumer(f, bus, stream, collectors[i]);
+        check_consumer(f, bus, stream, server_consumers[i]);
     }
     check_stream(f, bus, BUS_DLQ_STREAM, /* drops= */ false);
     check_stream(f, bus, BUS_UNREADABLE_STREAM, /* drops= */ true);

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collector/work.h"
+#include "ingest/work.h"
 
 #define STREAM "FACEBOOK_EVENTS"
 #define CONTEXT(id, n)                                                                             \

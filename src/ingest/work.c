@@ -1,11 +1,11 @@
-#include "collector/work.h"
+#include "ingest/work.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "bus/bus.h"
-#include "collector/room.h"
+#include "ingest/room.h"
 
 /* What decoding may need beyond the payloads: copies of strings, dead letters of a hostile message.
  */
@@ -188,5 +188,6 @@ struct store_batch work_batch(struct work *w)
         .message_count = w->message_count,
         .events = w->events,
         .event_count = w->event_count,
+        .replay = w->replay,
     };
 }

@@ -5,10 +5,11 @@
 
 #include "base/clock.h"
 #include "base/number.h"
-#include "collector/room.h"
-#include "collector/work.h"
+#include "bus/reader.h"
 #include "event/batch.h"
 #include "event/json.h"
+#include "ingest/room.h"
+#include "ingest/work.h"
 
 /* Events were validated by the gateway's clock: ours may be behind it, and they are not dead for
  * that. */
@@ -207,21 +208,22 @@ static int decode_line(struct reading *rd, struct span line)
     return add_event(rd, &ev);
 }
 
-/* What the message says to hold (Event-Count). A message cannot hold more events than bytes. */
-static uint32_t events_claimed(struct reading *rd)
+uint32_t work_events_claimed(struct bus_delivery *d)
 {
-    const char *text = bus_delivery_header(rd->w->deliveries[rd->message], "Event-Count");
+    const char *text = bus_delivery_header(d, "Event-Count");
+    uint64_t bytes = bus_delivery_bytes(d);
     uint32_t count = 0;
 
     if (!text || parse_u32(span_str(text), &count) < 0)
         return 0;
-    return count <= rd->payload.len ? count : (uint32_t)rd->payload.len;
+    return (uint32_t)MIN(count, bytes);
 }
 
 /* Settles how many events the message holds; those that a broken frame hides are dead together. */
 static int settle(struct reading *rd, bool broken)
 {
-    uint32_t events = MAX(events_claimed(rd), rd->lines + (broken ? 1 : 0));
+    uint32_t events =
+        MAX(work_events_claimed(rd->w->deliveries[rd->message]), rd->lines + (broken ? 1 : 0));
     struct span rest = span_of(rd->reader.at, (size_t)(rd->reader.end - rd->reader.at));
 
     rd->w->messages[rd->message].events = events;

@@ -65,6 +65,7 @@ struct work {
     uint64_t keep_usec;  /* monotonic, when its messages must be kept alive next */
     uint64_t queued;     /* its events in the process's count of those that wait */
     bool suspect;        /* of redelivered messages that are not decoded yet (suspects.h) */
+    const struct store_replay *replay; /* the batches are replays; borrowed, stays over resets */
 };
 
 int work_init(struct work *w, uint64_t batch_max_bytes) MUST_CHECK;
@@ -83,6 +84,10 @@ bool work_has(const struct work *w, const struct bus_delivery *d);
  */
 int work_take(struct work *w, struct bus_delivery *d, const char *stream,
               uint64_t keep_usec) MUST_CHECK;
+
+/* What the message says to hold (Event-Count), 0 when it says nothing. It cannot hold more events
+ * than bytes. */
+uint32_t work_events_claimed(struct bus_delivery *d);
 
 /* Decodes the message's events into the batch: what cannot be decoded, a broken frame and events of
  * another source become dead ones. -ENOMEM: nothing of it was added. */
