@@ -175,6 +175,7 @@ int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_s
         .bytes = info->State.Bytes,
         .first_seq = info->State.FirstSeq,
         .last_seq = info->State.LastSeq,
+        .first_nsec = info->State.Msgs ? info->State.FirstTime : 0,
         .max_bytes = info->Config->MaxBytes > 0 ? (uint64_t)info->Config->MaxBytes : 0,
     };
     jsStreamInfo_Destroy(info);
