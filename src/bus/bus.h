@@ -78,7 +78,8 @@ struct bus_stream_config {
 struct bus_stream_state {
     uint64_t messages, bytes;
     uint64_t first_seq, last_seq;
-    int64_t first_nsec; /* the stream's timestamp of its first message (wall clock); 0 without one */
+    int64_t
+        first_nsec; /* the stream's timestamp of its first message (wall clock); 0 without one */
     uint64_t max_bytes;
 };
 
@@ -92,8 +93,8 @@ int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
 /* -ENOENT when there is no such stream. */
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err) MUST_CHECK;
-/* Sequence of the first message that the stream took at that time (wall clock) or later, that of its
- * next message when there is none. */
+/* Sequence of the first message that the stream took at that time (wall clock) or later, that of
+ * its next message when there is none. */
 int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,
                          struct strbuf *err) MUST_CHECK;
 /* Deletes messages below seq. */

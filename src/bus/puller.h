@@ -42,8 +42,8 @@ struct bus_floor {
     uint64_t seq;      /* all up to it is acked by every consumer of the stream */
     char consumer[64]; /* the one that is furthest behind */
 };
-/* -ENOENT when the durable consumer is not among them (or the stream is gone): then nothing is known
- * to be acked. */
+/* -ENOENT when the durable consumer is not among them (or the stream is gone): then nothing is
+ * known to be acked. */
 int bus_stream_floor(struct bus *bus, const char *stream, const char *durable,
                      struct bus_floor *ret, struct strbuf *err) MUST_CHECK;
 

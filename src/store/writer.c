@@ -1,6 +1,6 @@
 /*
- * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one trip),
- * COPY keys, events and revenue, then users, ledger and COMMIT (one trip).
+ * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one
+ * trip), COPY keys, events and revenue, then users, ledger and COMMIT (one trip).
  */
 #include "store/writer.h"
 

@@ -58,8 +58,8 @@ struct write_job {
     bool careful; /* another writer is at the same keys: let PostgreSQL arbitrate each one */
 
     int64_t retained_usec; /* events before it are expired */
-    uint32_t *messages; /* of the slice, in ledger order: indices into the batch */
-    bool *seen;         /* by message of the batch: in the ledger already, or twice in this slice */
+    uint32_t *messages;    /* of the slice, in ledger order: indices into the batch */
+    bool *seen; /* by message of the batch: in the ledger already, or twice in this slice */
     struct key_slot *slots;
     size_t slot_count;
     uint32_t *fresh; /* events to store, in batch order */
