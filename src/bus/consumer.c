@@ -93,11 +93,13 @@ static int floor_of(const jsConsumerInfoList *list, const char *durable, struct 
 
     for (int i = 0; i < list->Count; i++) {
         const jsConsumerInfo *info = list->List[i];
+        bool own = strcmp(info->Name, durable) == 0;
+        uint64_t seq = info->AckFloor.Stream;
 
-        found = found || strcmp(info->Name, durable) == 0;
-        if (info->AckFloor.Stream >= floor.seq)
+        found = found || own;
+        if (seq > floor.seq || (own && seq == floor.seq))
             continue;
-        floor.seq = info->AckFloor.Stream;
+        floor.seq = seq;
         (void)snprintf(floor.consumer, sizeof(floor.consumer), "%s", info->Name);
     }
     if (!found)

@@ -68,6 +68,7 @@ static void test_floor(void **state)
 {
     struct fixture *f = *state;
     struct bus_floor floor;
+    uint64_t deleted;
 
     assert_int_equal(bus_stream_floor(f->bus, "NONE", "own", &floor, &f->err), -ENOENT);
     fixture_stream(f, "FLOOR", "floor.>", 1 << 20);
@@ -84,7 +85,7 @@ static void test_floor(void **state)
     take(f, "FLOOR", "other", 5, 0x36); /* 1, 2, 4, 5 */
     assert_floor(f, "FLOOR", "own", 2, "other");
     /* A trim moves no floor. */
-    assert_int_equal(bus_stream_trim(f->bus, "FLOOR", 3, &f->err), 0);
+    assert_int_equal(bus_stream_trim(f->bus, "FLOOR", 1, 3, &deleted, &f->err), 0);
     assert_floor(f, "FLOOR", "own", 2, "other");
 }
 
@@ -92,7 +93,7 @@ static void test_seq_since(void **state)
 {
     struct fixture *f = *state;
     int64_t after_three = 0;
-    uint64_t seq = 0;
+    uint64_t seq = 0, deleted;
 
     fixture_stream(f, "SINCE", "since.>", 1 << 20);
     assert_int_equal(bus_stream_seq_since(f->bus, "SINCE", 1, &seq, &f->err), 0);
@@ -108,10 +109,10 @@ static void test_seq_since(void **state)
     assert_int_equal(seq, 1);
     assert_int_equal(bus_stream_seq_since(f->bus, "SINCE", clock_wall_nsec(), &seq, &f->err), 0);
     assert_int_equal(seq, 7);
-    assert_int_equal(bus_stream_trim(f->bus, "SINCE", 5, &f->err), 0);
+    assert_int_equal(bus_stream_trim(f->bus, "SINCE", 1, 5, &deleted, &f->err), 0);
     assert_int_equal(bus_stream_seq_since(f->bus, "SINCE", after_three, &seq, &f->err), 0);
     assert_int_equal(seq, 5);
-    assert_int_equal(bus_stream_trim(f->bus, "SINCE", 7, &f->err), 0);
+    assert_int_equal(bus_stream_trim(f->bus, "SINCE", 5, 7, &deleted, &f->err), 0);
     assert_int_equal(bus_stream_seq_since(f->bus, "SINCE", after_three, &seq, &f->err), 0);
     assert_int_equal(seq, 7);
     assert_true(bus_stream_seq_since(f->bus, "NONE", 1, &seq, &f->err) < 0);
@@ -127,6 +128,7 @@ static void test_first_time(void **state)
     struct bus_stream_state s;
     struct fixture *f = *state;
     int64_t before = clock_wall_nsec(), after;
+    uint64_t deleted;
 
     fixture_stream(f, "FIRST", "first.>", 1 << 20);
     assert_int_equal(bus_stream_state_of(f->bus, "FIRST", &s, &f->err), 0);
@@ -134,7 +136,7 @@ static void test_first_time(void **state)
     after = publish(f, "first.a");
     assert_int_equal(bus_stream_state_of(f->bus, "FIRST", &s, &f->err), 0);
     assert_true(s.first_nsec >= before && s.first_nsec <= after);
-    assert_int_equal(bus_stream_trim(f->bus, "FIRST", 2, &f->err), 0);
+    assert_int_equal(bus_stream_trim(f->bus, "FIRST", 1, 2, &deleted, &f->err), 0);
     assert_int_equal(bus_stream_state_of(f->bus, "FIRST", &s, &f->err), 0);
     assert_int_equal(s.first_nsec, 0);
     assert_int_equal(s.first_seq, 2);
