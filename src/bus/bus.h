@@ -93,8 +93,8 @@ int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
 /* -ENOENT when there is no such stream. */
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err) MUST_CHECK;
-/* Sequence of the first message that the stream took at that time (wall clock) or later, that of
- * its next message when there is none. */
+/* Sequence of the first message that the stream took at that time (wall clock, cut to the second)
+ * or later, that of its next message when there is none. */
 int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,
                          struct strbuf *err) MUST_CHECK;
 /* Deletes the messages from first_seq to below_seq - 1, some ten thousand a second; what is missing

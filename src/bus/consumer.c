@@ -144,7 +144,8 @@ int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint
         return r;
     (void)jsConsumerConfig_Init(&config);
     config.DeliverPolicy = js_DeliverByStartTime;
-    config.OptStartTime = nsec;
+    /* libnats 3.4.1 writes a fraction without its leading zeros, up to 0.9 s too late. */
+    config.OptStartTime = MAX(nsec - nsec % NSEC_PER_SEC, NSEC_PER_SEC);
     config.AckPolicy = js_AckNone;
     config.HeadersOnly = true;
     config.InactiveThreshold = PROBE_INACTIVE_NSEC;
