@@ -315,6 +315,12 @@ def test_retention_under_load_with_late_events(start_role, nats, database):
         dropped = database.value("SELECT sum(events) FROM dropped_events WHERE source = %s", (source,))
         assert accepted == len(sources[source]) == total + expired
         assert total == mine + dropped and expired > 0 and dropped > 0
+    reporter = start_role("reporter").wait_ready()
+    for start in ({}, {"from": timestamp(midnight(4))}, {"from": timestamp(boundary)}):
+        data = reporter.get("/reports/events", params=start).json()["data"]
+        assert data["totalEvents"] == len(kept)
+        assert data.get("retainedFrom") == (None if start.get("from") == timestamp(boundary) else
+                                            boundary.strftime("%Y-%m-%dT00:00:00.000Z"))
     assert all(role.returncode is None for role in roles)
     assert sum(metric(role, f"{SOURCES[s][2]}_retention_dropped_events_total") for role in roles for s in SOURCES) > 0
 
