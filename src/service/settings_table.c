@@ -110,7 +110,8 @@ const struct settings_option settings_options[] = {
     ROW("STREAM_REPLICAS", SETTING_U32, stream_replicas, "1", ROLES_STREAMS,
         "copies of each stream in a NATS cluster", RANGE(1, 5)),
     ROW("STREAM_TRIM_PERCENT", SETTING_U32, trim_percent, "70", ROLES_COLLECTOR,
-        "an event stream fuller than this is trimmed of its oldest processed messages",
+        "an event stream fuller than this percentage of its limit loses its oldest processed "
+        "messages",
         RANGE(1, 95)),
     ROW("UPKEEP_INTERVAL", SETTING_DURATION, upkeep_interval_usec, "1m", ROLES_COLLECTOR,
         "how often collectors look for old data to drop", RANGE(100 * MSEC, 1 * DAY)),
