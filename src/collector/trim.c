@@ -7,8 +7,7 @@
  * One instance at a time does it, by a lock in the database. With the database away every instance
  * may: the ack floors are what makes it safe, the lock only saves work.
  */
-#include <errno.h>
-#include <inttypes.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -25,9 +24,9 @@
 struct trimmer {
     struct collector *c;
     struct db *db;            /* connected only while the lock is held */
-    bool held_told;           /* it was said that somebody holds the stream */
     struct backoff backoff;   /* of failures */
-    struct bus_floor held_by; /* then by whom */
+    bool held_told;           /* it was said that somebody holds the stream, */
+    struct bus_floor held_by; /* and who */
 };
 
 /* What is to be done. */
@@ -97,7 +96,7 @@ static int make_plan(struct trimmer *t, struct plan *ret_plan, struct strbuf *er
 {
     struct collector *c = t->c;
     struct bus_floor floor;
-    struct plan plan;
+    struct plan plan = { .why = "" };
     int r = bus_stream_state_of(c->bus, c->stream, &plan.state, err);
 
     if (r < 0 || !(is_too_full(c, &plan.state) || is_too_old(c, &plan.state)))
@@ -162,7 +161,7 @@ static bool take_lock(struct trimmer *t)
 
 static int trim(struct trimmer *t, struct strbuf *err)
 {
-    struct plan plan;
+    struct plan plan = { .why = "" };
     int r = make_plan(t, &plan, err);
 
     if (r <= 0 || !take_lock(t))
