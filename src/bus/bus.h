@@ -78,6 +78,8 @@ struct bus_stream_config {
 struct bus_stream_state {
     uint64_t messages, bytes;
     uint64_t first_seq, last_seq;
+    int64_t
+        first_nsec; /* the stream's timestamp of its first message (wall clock); 0 without one */
     uint64_t max_bytes;
 };
 
@@ -91,9 +93,17 @@ int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
 /* -ENOENT when there is no such stream. */
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err) MUST_CHECK;
-/* Deletes messages below seq. */
-int bus_stream_trim(struct bus *bus, const char *stream, uint64_t below_seq,
-                    struct strbuf *err) MUST_CHECK;
+/* Sequence of the first message that the stream took at that time (wall clock, cut to the second)
+ * or later, that of its next message when there is none. */
+int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,
+                         struct strbuf *err) MUST_CHECK;
+/* Deletes the messages from first_seq to below_seq - 1, some ten thousand a second; what is missing
+ * among them does not matter. Every one of them MUST have been acked by all consumers.
+ * *ret_deleted: how many, also when it fails (-ENOTCONN, -ETIMEDOUT: try again). -EIO: none, in the
+ * server's words.
+ */
+int bus_stream_trim(struct bus *bus, const char *stream, uint64_t first_seq, uint64_t below_seq,
+                    uint64_t *ret_deleted, struct strbuf *err) MUST_CHECK;
 
 struct bus_store_limits {
     uint64_t max_store; /* bytes this account may store; 0 = no limit is told */

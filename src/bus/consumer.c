@@ -1,9 +1,13 @@
-/* Durable pull consumers: made, brought up to date, looked at. */
+/* Pull consumers: made, brought up to date, looked at. */
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "bus/connection.h"
 #include "bus/puller.h"
+
+#define PROBE_INACTIVE_NSEC (5 * NSEC_PER_SEC)
 
 static bool consumer_equal(const jsConsumerConfig *a, const jsConsumerConfig *b)
 {
@@ -80,6 +84,79 @@ int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durab
         .delivered_seq = info->Delivered.Stream,
         .delivered = info->Delivered.Consumer,
     };
+    jsConsumerInfo_Destroy(info);
+    return 0;
+}
+
+static int floor_of(const jsConsumerInfoList *list, const char *durable, struct bus_floor *ret)
+{
+    struct bus_floor floor = { .seq = UINT64_MAX };
+    bool found = false;
+
+    for (int i = 0; i < list->Count; i++) {
+        const jsConsumerInfo *info = list->List[i];
+        bool own = strcmp(info->Name, durable) == 0;
+        uint64_t seq = info->AckFloor.Stream;
+
+        found = found || own;
+        if (seq > floor.seq || (own && seq == floor.seq))
+            continue;
+        floor.seq = seq;
+        (void)snprintf(floor.consumer, sizeof(floor.consumer), "%s", info->Name);
+    }
+    if (!found)
+        return -ENOENT;
+    *ret = floor;
+    return 0;
+}
+
+int bus_stream_floor(struct bus *bus, const char *stream, const char *durable,
+                     struct bus_floor *ret, struct strbuf *err)
+{
+    jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
+    jsConsumerInfoList *list = NULL;
+    jsErrCode code = 0;
+    natsStatus s;
+    int r = bus_check_connected(bus, err);
+
+    if (r < 0)
+        return r;
+    s = js_Consumers(&list, bus->js, stream, &options, &code);
+    r = bus_api_errno(s, code, "cannot list the consumers of", stream, err);
+    if (r == 0)
+        r = floor_of(list, durable, ret);
+    if (r == -ENOENT)
+        strbuf_setf(err, "consumer %s of stream %s is not there", durable, stream);
+    jsConsumerInfoList_Destroy(list);
+    return r;
+}
+
+/* A consumer that starts at that time tells where it would begin; the server knows how to search.
+ * It is deleted at once, or by the server if we do not get that far. */
+int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,
+                         struct strbuf *err)
+{
+    jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
+    jsConsumerInfo *info = NULL;
+    jsConsumerConfig config;
+    jsErrCode code = 0;
+    int r = bus_check_connected(bus, err);
+
+    if (r < 0)
+        return r;
+    (void)jsConsumerConfig_Init(&config);
+    config.DeliverPolicy = js_DeliverByStartTime;
+    /* libnats 3.4.1 writes a fraction without its leading zeros, up to 0.9 s too late. */
+    config.OptStartTime = MAX(nsec - nsec % NSEC_PER_SEC, NSEC_PER_SEC);
+    config.AckPolicy = js_AckNone;
+    config.HeadersOnly = true;
+    config.InactiveThreshold = PROBE_INACTIVE_NSEC;
+    r = bus_api_errno(js_AddConsumer(&info, bus->js, stream, &config, &options, &code), code,
+                      "cannot look into stream", stream, err);
+    if (r < 0)
+        return r;
+    *ret_seq = info->Delivered.Stream + 1;
+    (void)js_DeleteConsumer(bus->js, stream, info->Name, &options, &code);
     jsConsumerInfo_Destroy(info);
     return 0;
 }

@@ -39,6 +39,16 @@ struct bus_consumer_state {
 int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durable,
                           struct bus_consumer_state *ret, struct strbuf *err) MUST_CHECK;
 
+struct bus_floor {
+    uint64_t seq; /* all up to it is acked by every consumer of the stream */
+    char
+        consumer[64]; /* the one that is furthest behind, another one than `durable` if it can be */
+};
+/* -ENOENT when the durable consumer is not among them (or the stream is gone): then nothing is
+ * known to be acked. */
+int bus_stream_floor(struct bus *bus, const char *stream, const char *durable,
+                     struct bus_floor *ret, struct strbuf *err) MUST_CHECK;
+
 /* One message as it came. Owned by whoever took it; free with bus_delivery_free(). */
 struct bus_delivery {
     void *msg; /* private */

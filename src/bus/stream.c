@@ -1,4 +1,4 @@
-/* Streams: made, brought up to date, looked at, trimmed. */
+/* Streams: made, brought up to date, looked at. */
 #include <errno.h>
 #include <inttypes.h>
 #include <string.h>
@@ -177,26 +177,11 @@ int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_s
         .bytes = info->State.Bytes,
         .first_seq = info->State.FirstSeq,
         .last_seq = info->State.LastSeq,
+        .first_nsec = info->State.Msgs ? info->State.FirstTime : 0,
         .max_bytes = info->Config->MaxBytes > 0 ? (uint64_t)info->Config->MaxBytes : 0,
     };
     jsStreamInfo_Destroy(info);
     return 0;
-}
-
-int bus_stream_trim(struct bus *bus, const char *stream, uint64_t below_seq, struct strbuf *err)
-{
-    jsOptions options = api_options;
-    jsErrCode code = 0;
-    natsStatus s;
-    int r = bus_check_connected(bus, err);
-
-    if (r < 0)
-        return r;
-    if (below_seq <= 1) /* nothing is below; and 0 would purge everything */
-        return 0;
-    options.Stream.Purge.Sequence = below_seq;
-    s = js_PurgeStream(bus->js, stream, &options, &code);
-    return bus_api_errno(s, code, "cannot trim stream", stream, err);
 }
 
 int bus_store_limits_of(struct bus *bus, struct bus_store_limits *ret, struct strbuf *err)

@@ -37,6 +37,13 @@ static double lag_seconds(struct collector *c, uint64_t waiting)
     return (double)(clock_wall_nsec() - committed) / (double)NSEC_PER_SEC;
 }
 
+static double oldest_seconds(const struct bus_stream_state *stream)
+{
+    if (stream->messages == 0)
+        return 0;
+    return (double)(clock_wall_nsec() - stream->first_nsec) / (double)NSEC_PER_SEC;
+}
+
 static int look(struct collector *c, struct strbuf *err)
 {
     struct bus_consumer_state consumer = { 0 };
@@ -55,6 +62,7 @@ static int look(struct collector *c, struct strbuf *err)
     metric_set(f->ack_pending, (double)consumer.ack_pending);
     metric_set(f->redelivered, (double)consumer.redelivered);
     metric_set(f->stream_bytes, (double)stream.bytes);
+    metric_set(f->stream_oldest, oldest_seconds(&stream));
     metric_set(f->lag_bytes, lag_bytes(&stream, waiting));
     metric_set(f->lag_seconds, lag_seconds(c, waiting));
     return 0;

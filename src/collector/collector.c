@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "collector/samples.h"
+#include "collector/upkeep.h"
 #include "collector/watch.h"
 #include "collector/worker.h"
 
@@ -178,7 +179,11 @@ static int start_threads(struct collector *c, struct strbuf *err)
     if (r == 0)
         r = start_watch(c, &c->db_watch, &c->db_watch_runs, db_watch_run, "db-watch");
     if (r == 0)
+        r = start_watch(c, &c->trim, &c->trim_runs, trim_run, "trim");
+    if (r == 0)
         r = samples_new(c, &c->samples, err);
+    if (r == 0)
+        r = upkeep_new(c, &c->upkeep, err);
     for (uint32_t i = 0; i < c->worker_count && r == 0; i++)
         r = worker_start(&c->workers[i]);
     return r;
@@ -236,8 +241,11 @@ static void collector_stop(struct service *s)
     collector_drain(s, /* deadline_usec= */ 0);
     for (uint32_t i = 0; i < c->worker_count; i++)
         worker_join(&c->workers[i]);
+    c->upkeep = upkeep_free(c->upkeep);
     halt_set(&c->ending);
     c->samples = samples_free(c->samples);
+    if (c->trim_runs)
+        (void)pthread_join(c->trim, NULL);
     if (c->bus_watch_runs)
         (void)pthread_join(c->bus_watch, NULL);
     if (c->db_watch_runs)

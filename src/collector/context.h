@@ -2,7 +2,7 @@
  * One collector process: what its threads share. Per worker a thread that pulls and decodes
  * (fetch.c) and one that writes (write.c); for the process one that keeps messages alive and
  * watches the bus (bus_watch.c), one that watches the database (db_watch.c), one that stores metric
- * samples (samples.c).
+ * samples (samples.c), one that trims the stream (trim.c), one that drops what is old (upkeep.c).
  */
 #pragma once
 
@@ -25,6 +25,7 @@
 
 struct collector;
 struct samples;
+struct upkeep;
 
 /* Writing in one batch while another is gathered, and one for suspects. */
 #define WORKER_SUSPECTS EXCHANGE_SLOTS
@@ -75,8 +76,9 @@ struct collector {
     struct worker *workers;
     uint32_t worker_count;
     struct samples *samples;
-    pthread_t bus_watch, db_watch;
-    bool bus_watch_runs, db_watch_runs;
+    struct upkeep *upkeep;
+    pthread_t bus_watch, db_watch, trim;
+    bool bus_watch_runs, db_watch_runs, trim_runs;
 };
 
 /* How long an answer of a dependency counts for readiness. */

@@ -140,6 +140,26 @@ static void register_lag(const struct naming *n)
                                         "Bytes at which the stream refuses more.", NULL);
 }
 
+static void register_upkeep(const struct naming *n)
+{
+    struct figures *f = n->f;
+
+    f->stream_oldest =
+        metrics_gauge(n->m, named(n, "stream_oldest_seconds").s,
+                      "Age of the stream's first message: how far back a replay reaches.", NULL);
+    f->trimmed =
+        metrics_counter(n->m, named(n, "stream_trimmed_messages_total").s,
+                        "Processed messages that this instance took from the stream.", NULL);
+    f->pruned = metrics_counter(n->m, named(n, "ledger_pruned_rows_total").s,
+                                "Ledger rows that this instance summed up and deleted.", NULL);
+    f->dropped = metrics_counter(n->m, named(n, "retention_dropped_events_total").s,
+                                 "Stored events, of any source, that this instance dropped because "
+                                 "of RETENTION_DAYS.",
+                                 NULL);
+    f->upkeep_failures = metrics_counter(n->m, named(n, "upkeep_failures_total").s,
+                                         "Attempts to drop old data that failed.", NULL);
+}
+
 void figures_init(struct figures *f, struct metrics *m, const struct source *source)
 {
     const struct naming n = { .f = f, .m = m, .source = source };
@@ -148,6 +168,7 @@ void figures_init(struct figures *f, struct metrics *m, const struct source *sou
     register_events(&n);
     register_batches(&n);
     register_lag(&n);
+    register_upkeep(&n);
 }
 
 void figures_accepted(struct figures *f, const struct work *w, size_t first)

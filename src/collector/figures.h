@@ -20,7 +20,8 @@ struct figures {
     struct metric_histogram *batch_events, *batch_messages;
     struct metric_histogram *fetch_seconds, *commit_seconds, *delay_seconds;
     struct metric_gauge *pending, *ack_pending, *redelivered, *lag_bytes, *lag_seconds;
-    struct metric_gauge *stream_bytes, *stream_max_bytes;
+    struct metric_gauge *stream_bytes, *stream_max_bytes, *stream_oldest;
+    struct metric_counter *trimmed, *pruned, *dropped, *upkeep_failures;
 };
 
 /* Registers everything. Start only. */

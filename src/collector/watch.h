@@ -1,4 +1,4 @@
-/* The threads that look after the process's dependencies. Both run until c->ending is set. */
+/* The threads that look after the process's dependencies. They run until c->ending is set. */
 #pragma once
 
 #include "collector/context.h"
@@ -10,3 +10,6 @@ void *bus_watch_run(void *collector);
 /* Brings the schema up to date, then asks the database every second whether it answers
  * (c->database, c->schema_ready). */
 void *db_watch_run(void *collector);
+
+/* Keeps room in the source's stream, until c->stopping is set. */
+void *trim_run(void *collector);

@@ -78,6 +78,10 @@ struct settings {
     uint64_t batch_max_bytes;
     uint64_t ack_wait_usec;
     uint32_t retention_days; /* 0 = keep all */
+    uint32_t metrics_days;   /* 0 = keep all */
+    uint64_t replay_window_usec;
+    uint32_t trim_percent; /* of a stream's limit */
+    uint64_t upkeep_interval_usec;
 
     /* reporter */
     char *report_database_url; /* a read replica; default DATABASE_URL */

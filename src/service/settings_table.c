@@ -11,6 +11,7 @@
 #define MSEC UINT64_C(1000)
 #define SEC (1000 * MSEC)
 #define HOUR (3600 * SEC)
+#define DAY (24 * HOUR)
 
 const char *const app_env_names[ENV_COUNT] = {
     [ENV_DEVELOPMENT] = "development",
@@ -80,6 +81,9 @@ const struct settings_option settings_options[] = {
         "the form of log lines", WORDS(log_format_names)),
     ROW("LOG_LEVEL", SETTING_ENUM, log_level, "info", ROLES_ALL,
         "log lines below this level are not written", WORDS(log_level_names)),
+    ROW("METRICS_DAYS", SETTING_U32, metrics_days, "30", ROLES_COLLECTOR,
+        "samples of metrics in event_metrics that are older than this many days are deleted; 0: all "
+        "are kept", RANGE(0, 36500)),
     ROW("NATS_URL", SETTING_STRING, nats_url, "nats://127.0.0.1:4222",
         ROLES_SERVICE | ROLE_INIT | ROLE_ADMIN | ROLE_STACK, "the NATS server with JetStream"),
     ROW("PORT", SETTING_U32, port, "0", ROLES_SERVICE | ROLE_STACK,
@@ -88,6 +92,9 @@ const struct settings_option settings_options[] = {
     ROW("RATE_LIMIT", SETTING_U32, rate_limit, "0", ROLES_SERVICE,
         "the most requests a second of one client address, beyond it the answer is 429; 0: no limit",
         RANGE(0, 1000000)),
+    ROW("REPLAY_WINDOW", SETTING_DURATION, replay_window_usec, "7d", ROLES_COLLECTOR,
+        "processed messages that are older than this leave their event stream",
+        RANGE(1 * SEC, 3650 * DAY)),
     ROW("REPORT_DATABASE_URL", SETTING_STRING, report_database_url, "", ROLE_REPORTER,
         "the database that reports read, a replica perhaps; empty: DATABASE_URL",
         .flags = OPT_SECRET | OPT_OPTIONAL),
@@ -108,6 +115,12 @@ const struct settings_option settings_options[] = {
         RANGE(0, UINT64_MAX / 2)),
     ROW("STREAM_REPLICAS", SETTING_U32, stream_replicas, "1", ROLES_STREAMS,
         "copies of each stream in a NATS cluster", RANGE(1, 5)),
+    ROW("STREAM_TRIM_PERCENT", SETTING_U32, trim_percent, "70", ROLES_COLLECTOR,
+        "an event stream fuller than this percentage of its limit loses its oldest processed "
+        "messages",
+        RANGE(1, 95)),
+    ROW("UPKEEP_INTERVAL", SETTING_DURATION, upkeep_interval_usec, "1m", ROLES_COLLECTOR,
+        "how often collectors look for old data to drop", RANGE(100 * MSEC, 1 * DAY)),
     ROW("VALIDATION", SETTING_ENUM, validation, "lenient", ROLE_GATEWAY | ROLES_COLLECTOR,
         "how strictly the engagement part of an event is checked", WORDS(validation_names)),
     ROW("WRITERS", SETTING_U32, writers, "1", ROLES_COLLECTOR,

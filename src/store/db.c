@@ -232,3 +232,21 @@ int db_ping(struct db *db, struct strbuf *err)
         pg_abandon(db);
     return r;
 }
+
+int db_try_lock(struct db *db, const char *name, bool *ret_held, struct strbuf *err)
+{
+    _cleanup_result_ PGresult *res = NULL;
+    struct pg_params params = { 0 };
+    int r = db_connect(db, err);
+
+    pg_param_text(&params, name);
+    if (r == 0)
+        r = pg_query(db, "SELECT pg_try_advisory_lock(hashtextextended($1, 0))", &params, &res,
+                     err);
+    if (r != 0) {
+        pg_abandon(db);
+        return r;
+    }
+    *ret_held = strcmp(PQgetvalue(res, 0, 0), "t") == 0;
+    return 0;
+}

@@ -54,6 +54,11 @@ void db_disconnect(struct db *db);
 /* SELECT 1. */
 int db_ping(struct db *db, struct strbuf *err) MUST_CHECK;
 
+/* Takes the lock of that name, which all processes of the database share, for as long as the
+ * connection lasts: db_disconnect() gives it back. Does not wait: *ret_held says whether it is
+ * ours. Once a connection. */
+int db_try_lock(struct db *db, const char *name, bool *ret_held, struct strbuf *err) MUST_CHECK;
+
 /* Ends the wait for the statement that runs on `db`: its caller gets DB_RETRY (DB_UNKNOWN in a
  * COMMIT) and the connection is dropped; the server notices within seconds. Never blocks, does
  * nothing when nothing runs. The only function that may be called from another thread; `db` MUST

@@ -3,29 +3,31 @@
  *
  * Nearly all of them are known from the times they were first and last seen; where a range has an
  * open side, all. Only a user seen both before and after the range needs a look at the events in
- * it.
+ * it. A range begins where events are retained from, if not later.
  */
 #include <string.h>
 
 #include "store/report_query.h"
 
+/* Where the range begins; -infinity without a bound and without retention. */
+#define FROM "(SELECT greatest($1::timestamptz, retained_from) FROM retention)"
+
 static const char sql[] =
     "WITH candidates AS (SELECT source, user_id, age, gender, country, city, followers,"
-    " first_seen_at, last_seen_at,"
-    " ($1::timestamptz IS NULL OR $2::timestamptz IS NULL OR first_seen_at >= $1"
-    "  OR last_seen_at < $2) AS certain"
-    " FROM user_demographics WHERE " REPORT_OF_SOURCE
-    " AND ($1::timestamptz IS NULL OR last_seen_at >= $1)"
+    " greatest(first_seen_at, " FROM ") AS first_seen_at, last_seen_at,"
+    " ($2::timestamptz IS NULL OR first_seen_at >= " FROM " OR last_seen_at < $2) AS certain"
+    " FROM user_demographics WHERE " REPORT_OF_SOURCE " AND last_seen_at >= " FROM
     " AND ($2::timestamptz IS NULL OR first_seen_at < $2)"
-    " AND ($1::timestamptz IS NULL OR $2::timestamptz IS NULL OR $1 < $2)),"
+    " AND ($2::timestamptz IS NULL OR " FROM " < $2)),"
     " users AS MATERIALIZED (SELECT * FROM candidates WHERE certain"
     " UNION ALL SELECT * FROM candidates c WHERE NOT certain"
-    " AND EXISTS (SELECT FROM processed_events e WHERE e.timestamp >= $1 AND e.timestamp < $2"
+    " AND EXISTS (SELECT FROM processed_events e WHERE " REPORT_IN_RANGE
     "  AND e.source = c.source AND e.user_id = c.user_id)),"
     " facebook AS (SELECT * FROM users WHERE source = 'facebook'),"
     " tiktok AS (SELECT * FROM users WHERE source = 'tiktok')"
 
-    " SELECT * FROM (SELECT 'age' AS of, CASE WHEN age IS NULL THEN 'unknown' WHEN age < 18 THEN "
+    " SELECT *, " REPORT_RETAINED_USEC
+    " FROM (SELECT 'age' AS of, CASE WHEN age IS NULL THEN 'unknown' WHEN age < 18 THEN "
     "'under_18'"
     " WHEN age < 25 THEN '18_24' WHEN age < 35 THEN '25_34' WHEN age < 45 THEN '35_44'"
     " WHEN age < 55 THEN '45_54' ELSE '55_plus' END AS name, count(*) AS n,"
@@ -51,7 +53,7 @@ static const char sql[] =
         "max(last_seen_at)") " FROM users) AS answer"
                              " ORDER BY of, n DESC, name COLLATE \"C\"";
 
-enum column { OF, NAME, COUNT, EARLIEST, LATEST };
+enum column { OF, NAME, COUNT, EARLIEST, LATEST, RETAINED };
 
 static const char *const age_groups[] = { "under_18", "18_24",   "25_34",   "35_44",
                                           "45_54",    "55_plus", "unknown", NULL };
@@ -131,6 +133,7 @@ static void write_answer(struct json_out *j, const struct report_filter *f, cons
     top_list(j, "topCountries", rows, "country");
     json_object_end(j);
     report_time_range(j, f, rows, all, EARLIEST, LATEST);
+    report_retained(j, f, rows, all, RETAINED);
     json_object_end(j);
 }
 

@@ -12,11 +12,11 @@ static const char sql[] =
     " SELECT grouping(source, funnel_stage, event_type) AS of,"
     " coalesce(source, funnel_stage, event_type) COLLATE \"C\" AS name, sum(n)::bigint,"
     " " REPORT_USEC("min(earliest)") ", " REPORT_USEC(
-        "max(latest)") " FROM counts"
+        "max(latest)") ", " REPORT_RETAINED_USEC " FROM counts"
                        " GROUP BY GROUPING SETS ((source), (funnel_stage), (event_type), ())"
                        " ORDER BY of, name";
 
-enum column { OF, NAME, COUNT, EARLIEST, LATEST };
+enum column { OF, NAME, COUNT, EARLIEST, LATEST, RETAINED };
 
 /* grouping(source, funnel_stage, event_type): a bit is set for what a row is not grouped by. */
 #define OF_SOURCE "3"
@@ -59,6 +59,7 @@ int report_events(struct db *db, const struct report_filter *f, struct strbuf *o
     counts_of(&j, "eventsByFunnelStage", rows, OF_STAGE);
     counts_of(&j, "eventsByType", rows, OF_TYPE);
     report_time_range(&j, f, rows, all, EARLIEST, LATEST);
+    report_retained(&j, f, rows, all, RETAINED);
     json_object_end(&j);
     return report_done(out, err);
 }

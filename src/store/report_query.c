@@ -68,6 +68,20 @@ void report_time_range(struct json_out *j, const struct report_filter *f, const 
     json_object_end(j);
 }
 
+void report_retained(struct json_out *j, const struct report_filter *f, const PGresult *rows,
+                     int row, int column)
+{
+    char buf[TIMESTAMP_TEXT_MAX];
+    int64_t usec;
+
+    if (parse_i64(report_text(rows, row, column), &usec) < 0)
+        return;
+    if (f->has_from && f->from_usec >= usec)
+        return;
+    json_key(j, "retainedFrom");
+    json_string(j, timestamp_format(usec, buf));
+}
+
 int report_done(const struct strbuf *out, struct strbuf *err)
 {
     int r = strbuf_error(out);

@@ -16,11 +16,11 @@ static const char sql[] =
     " coalesce(source, campaign, currency) COLLATE \"C\" AS name, sum(amount),"
     " sum(amount) FILTER (WHERE currency = $5::text), sum(n)::bigint,"
     " " REPORT_USEC("min(earliest)") ", " REPORT_USEC(
-        "max(latest)") " FROM sums"
+        "max(latest)") ", " REPORT_RETAINED_USEC " FROM sums"
                        " GROUP BY GROUPING SETS ((source), (campaign), (currency), ())"
                        " ORDER BY of, name";
 
-enum column { OF, NAME, AMOUNT, OWN_AMOUNT, COUNT, EARLIEST, LATEST };
+enum column { OF, NAME, AMOUNT, OWN_AMOUNT, COUNT, EARLIEST, LATEST, RETAINED };
 
 /* grouping(source, campaign, currency): a bit is set for what a row is not grouped by. */
 #define OF_SOURCE "3"
@@ -60,6 +60,7 @@ static void write_answer(struct json_out *j, const struct report_filter *f, cons
     json_key(j, "transactionCount");
     json_u64(j, report_u64(rows, all, COUNT));
     report_time_range(j, f, rows, all, EARLIEST, LATEST);
+    report_retained(j, f, rows, all, RETAINED);
     json_object_end(j);
 }
 

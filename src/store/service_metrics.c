@@ -1,5 +1,9 @@
 #include "store/service_metrics.h"
 
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "base/number.h"
 #include "store/array.h"
 
 static const char insert_sql[] =
@@ -58,5 +62,27 @@ int service_metrics_store(struct db *db, const struct service_metric_row *rows, 
         r = insert(db, &params, err);
     for (int i = 0; i < COLUMNS; i++)
         pg_array_release(&columns[i]);
+    return r;
+}
+
+static const char prune_sql[] =
+    "WITH gone AS (DELETE FROM event_metrics WHERE ctid = ANY (ARRAY(SELECT ctid FROM event_metrics"
+    " WHERE minute < now() - $1::integer * interval '1 day' ORDER BY minute LIMIT 10000))"
+    " RETURNING 1) SELECT count(*) FROM gone";
+
+int service_metrics_prune(struct db *db, uint32_t days, uint64_t *ret_deleted, struct strbuf *err)
+{
+    _cleanup_result_ PGresult *res = NULL;
+    struct pg_params params = { 0 };
+    char text[12];
+    int r = db_connect(db, err);
+
+    (void)snprintf(text, sizeof(text), "%" PRIu32, days);
+    pg_param_text(&params, text);
+    if (r == 0)
+        r = pg_query(db, prune_sql, &params, &res, err);
+    if (r == 0)
+        return parse_u64(span_str(PQgetvalue(res, 0, 0)), ret_deleted);
+    pg_abandon(db);
     return r;
 }

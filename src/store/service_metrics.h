@@ -19,6 +19,11 @@ struct service_metric_row {
     double value;         /* of the counter or gauge at the end of the minute */
 };
 
+/* Deletes some rows that are older than so many days. *ret_deleted: how many; 0 = none are left. 0
+ * or a db_outcome. */
+int service_metrics_prune(struct db *db, uint32_t days, uint64_t *ret_deleted,
+                          struct strbuf *err) MUST_CHECK;
+
 /* 0 or a db_outcome. */
 int service_metrics_store(struct db *db, const struct service_metric_row *rows, size_t count,
                           struct strbuf *err) MUST_CHECK;

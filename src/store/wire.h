@@ -17,6 +17,7 @@
 
 #define WIRE_EPOCH_DAYS 10957 /* 1970-01-01 to 2000-01-01 */
 #define WIRE_EPOCH_USEC (WIRE_EPOCH_DAYS * USEC_PER_DAY)
+#define WIRE_TIMESTAMP_NOBEGIN INT64_MIN /* '-infinity' */
 
 static inline void wire_put(struct strbuf *sb, const void *data, size_t len)
 {

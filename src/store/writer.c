@@ -1,6 +1,6 @@
 /*
- * One batch, one transaction, few round trips: look up ledger and keys (one trip), COPY keys,
- * events and revenue, then users, ledger and COMMIT (one trip).
+ * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one
+ * trip), COPY keys, events and revenue, then users, ledger and COMMIT (one trip).
  */
 #include "store/writer.h"
 
@@ -105,6 +105,8 @@ static int begin_and_look_up(struct write_job *job, struct strbuf *err)
     if (r == 0)
         r = pg_pipeline_send(db, "BEGIN", NULL, err);
     if (r == 0)
+        r = expiry_send_lookup(job, err);
+    if (r == 0)
         r = ledger_send_lookup(job, err);
     if (r == 0 && ask_for_keys)
         r = keys_send_lookup(job, err);
@@ -112,6 +114,8 @@ static int begin_and_look_up(struct write_job *job, struct strbuf *err)
         r = pg_pipeline_sync(db, err);
     if (r == 0)
         r = pg_pipeline_result(db, NULL, err);
+    if (r == 0)
+        r = expiry_take_lookup(job, err);
     if (r == 0)
         r = ledger_take_lookup(job, err);
     if (r == 0 && ask_for_keys)

@@ -5,7 +5,8 @@
  *
  * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and
  * is skipped. An event whose key exists is a duplicate; with another payload digest also a
- * conflict, and the first one stored wins.
+ * conflict, and the first one stored wins. An event older than what is retained (store/retention.h)
+ * is expired: counted, not stored.
  *
  * A batch may be a replay of messages that were stored before (store/replay.h).
  *

@@ -57,8 +57,9 @@ struct write_job {
     bool ask_all; /* the filter of stored keys does not tell: look up every key */
     bool careful; /* another writer is at the same keys: let PostgreSQL arbitrate each one */
 
-    uint32_t *messages; /* of the slice, in ledger order: indices into the batch */
-    bool *seen;         /* by message of the batch: in the ledger already, or twice in this slice */
+    int64_t retained_usec; /* events before it are expired */
+    uint32_t *messages;    /* of the slice, in ledger order: indices into the batch */
+    bool *seen; /* by message of the batch: in the ledger already, or twice in this slice */
     struct key_slot *slots;
     size_t slot_count;
     uint32_t *fresh; /* events to store, in batch order */
@@ -93,6 +94,12 @@ int ledger_send_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
 int ledger_take_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
 bool ledger_has_rows(const struct write_job *job);
 int ledger_send_rows(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_expiry.c */
+int expiry_send_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
+int expiry_take_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* Whether the event is expired; then it is counted as such: ask once. */
+bool expiry_takes(struct write_job *job, const struct store_event *se) MUST_CHECK;
 
 /* writer_keys.c */
 int keys_prepare(struct write_job *job) MUST_CHECK;

@@ -132,8 +132,16 @@ int keys_take_lookup(struct write_job *job, struct strbuf *err)
     return r;
 }
 
-/* The lookup went out together with that of the ledger: leave out what the ledger has. */
-static void drop_seen(struct write_job *job)
+static bool is_out(struct write_job *job, const struct key_slot *slot)
+{
+    const struct store_event *se = &job->batch->events[slot->event];
+
+    return job->seen[se->message] || expiry_takes(job, se);
+}
+
+/* The lookup went out together with those of the ledger and the boundary: leave out what the ledger
+ * has and what is expired. */
+static void drop_what_is_out(struct write_job *job)
 {
     size_t kept = 0;
 
@@ -141,7 +149,7 @@ static void drop_seen(struct write_job *job)
         size_t end = group_end(job, i), head = kept;
         const struct key_slot first = job->slots[i];
         for (; i < end; i++)
-            if (!job->seen[job->batch->events[job->slots[i].event].message])
+            if (!is_out(job, &job->slots[i]))
                 job->slots[kept++] = job->slots[i];
         if (kept > head) {
             job->slots[head].known = first.known;
@@ -271,7 +279,7 @@ int keys_register(struct write_job *job, struct strbuf *err)
 {
     int r = 0;
 
-    drop_seen(job);
+    drop_what_is_out(job);
     if (job_is_replay(job))
         replay_leave_unclear(job);
     if (job->careful && job->slot_count)

@@ -69,23 +69,6 @@ static void test_refusals(void **state)
     assert_int_equal(bus_stream_state_of(f->bus, "HUGE", &s, &f->err), -ENOENT);
 }
 
-static void test_trim(void **state)
-{
-    struct fixture *f = *state;
-    struct bus_stream_config c = config_of("TRIM", "trim.>", BUS_DISCARD_NEW, 1 << 20);
-
-    assert_int_equal(bus_stream_ensure(f->bus, &c, &f->err), 0);
-    for (int i = 0; i < 10; i++)
-        publish(f, "trim.a", 10);
-    assert_int_equal(bus_stream_trim(f->bus, "TRIM", 0, &f->err), 0);
-    assert_int_equal(state_of(f, "TRIM").messages, 10);
-    assert_int_equal(bus_stream_trim(f->bus, "TRIM", 4, &f->err), 0);
-    assert_int_equal(state_of(f, "TRIM").first_seq, 4);
-    assert_int_equal(state_of(f, "TRIM").last_seq, 10);
-    assert_int_equal(state_of(f, "TRIM").messages, 7);
-    assert_int_equal(bus_stream_trim(f->bus, "NONE", 4, &f->err), -ENOENT);
-}
-
 /* The server has 2 GB in all and does not say so: every stream must still find its place. */
 static void test_layout(void **state)
 {
@@ -187,10 +170,9 @@ static void test_bad_url(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_ensure),    cmocka_unit_test(test_refusals),
-        cmocka_unit_test(test_trim),      cmocka_unit_test(test_layout),
-        cmocka_unit_test(test_no_server), cmocka_unit_test(test_late_server),
-        cmocka_unit_test(test_bad_url),
+        cmocka_unit_test(test_ensure),      cmocka_unit_test(test_refusals),
+        cmocka_unit_test(test_layout),      cmocka_unit_test(test_no_server),
+        cmocka_unit_test(test_late_server), cmocka_unit_test(test_bad_url),
     };
 
     return cmocka_run_group_tests(tests, fixture_setup, fixture_teardown);

@@ -17,6 +17,7 @@
 static struct test_batch all;
 static struct db *db;
 static char url[PG_URL_MAX];
+static int64_t retained_usec = INT64_MIN;
 
 /* Names and what they come to; few enough to look through. */
 struct tally {
@@ -121,13 +122,18 @@ static void put_range(struct strbuf *out, const struct report_filter *f, const s
     put_time(out, f->has_from, f->from_usec, r->earliest, any);
     (void)strbuf_adds(out, ",\"to\":");
     put_time(out, f->has_to, f->to_usec, r->latest, any);
-    (void)strbuf_adds(out, "}}");
+    (void)strbuf_addc(out, '}');
+    if (retained_usec != INT64_MIN && (!f->has_from || f->from_usec < retained_usec)) {
+        (void)strbuf_adds(out, ",\"retainedFrom\":");
+        put_time(out, true, retained_usec, 0, true);
+    }
+    (void)strbuf_addc(out, '}');
 }
 
 static bool in_range(const struct report_filter *f, const struct event *ev)
 {
     return (!f->has_from || ev->timestamp_usec >= f->from_usec) &&
-           (!f->has_to || ev->timestamp_usec < f->to_usec) &&
+           ev->timestamp_usec >= retained_usec && (!f->has_to || ev->timestamp_usec < f->to_usec) &&
            (f->source < 0 || (int)ev->source == f->source);
 }
 
@@ -199,7 +205,7 @@ static void expect_revenue(const struct report_filter *f, struct strbuf *out)
 
 struct user {
     const struct store_event *newest, *country;
-    bool counted;
+    bool counted, before; /* has events behind what is retained */
 };
 
 static bool newer(const struct store_event *a, const struct store_event *b)
@@ -270,11 +276,17 @@ static void expect_demographics(const struct report_filter *f, struct strbuf *ou
             u->newest = se;
         if (se->event.engagement.country.ptr && newer(se, u->country))
             u->country = se;
+        u->before = u->before || se->event.timestamp_usec < retained_usec;
         if (in_range(f, &se->event)) {
             u->counted = true;
             range_add(&range, se->event.timestamp_usec);
         }
     }
+    /* When the first retained event of such a user was, nobody remembers. */
+    for (int source = 0; source < SOURCE_COUNT; source++)
+        for (int i = 0; i < USERS; i++)
+            if (users[source][i].counted && users[source][i].before)
+                range_add(&range, retained_usec);
     for (int i = 0; i < USERS; i++) {
         if (users[SOURCE_FACEBOOK][i].counted)
             count_facebook(&users[SOURCE_FACEBOOK][i], &ages, &genders, &locations);
@@ -390,6 +402,24 @@ static void test_random_filters(void **state UNUSED)
     }
 }
 
+/* From the moment that the boundary has moved, whatever of the old is there yet. */
+static void test_retained(void **state UNUSED)
+{
+    PGconn *conn = PQconnectdb(url);
+
+    (void)pg_value(conn, "UPDATE retention SET retained_from = '2026-01-03 00:00:00+00'");
+    retained_usec = DAY_ZERO + 2 * USEC_PER_DAY;
+    test_no_filter(NULL);
+    test_nothing_found(NULL);
+    test_half_open(NULL);
+    test_random_filters(NULL);
+    (void)pg_value(conn, "DROP TABLE processed_events_20260101");
+    (void)pg_value(conn, "DELETE FROM revenue_transactions WHERE timestamp < '2026-01-02'");
+    test_no_filter(NULL);
+    test_random_filters(NULL);
+    PQfinish(conn);
+}
+
 static void test_failures(void **state UNUSED)
 {
     _cleanup_strbuf_ struct strbuf out, err;
@@ -454,7 +484,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_no_filter), cmocka_unit_test(test_nothing_found),
         cmocka_unit_test(test_half_open), cmocka_unit_test(test_random_filters),
-        cmocka_unit_test(test_failures),
+        cmocka_unit_test(test_failures),  cmocka_unit_test(test_retained),
     };
 
     pg_server_start();

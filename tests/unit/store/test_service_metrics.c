@@ -43,9 +43,41 @@ static void test_written_once(void **state UNUSED)
     PQfinish(conn);
 }
 
+static void test_old_ones_are_deleted(void **state UNUSED)
+{
+    _cleanup_(db_freep) struct db *db = NULL;
+    _cleanup_strbuf_ struct strbuf err;
+    uint64_t deleted = 99, more = 99;
+    char url[PG_URL_MAX];
+    PGconn *conn;
+
+    pg_database(url);
+    strbuf_init(&err, 1024);
+    db = pg_db(url);
+    conn = PQconnectdb(url);
+    (void)pg_value(conn, "INSERT INTO event_metrics SELECT now() - i * interval '1 minute', 1, 's',"
+                         " 'i', 'm' FROM generate_series(1, 20000) i");
+    assert_int_equal(service_metrics_prune(db, 14, &deleted, &err), 0);
+    assert_int_equal(deleted, 0);
+    assert_int_equal(service_metrics_prune(db, 1, &deleted, &err), 0);
+    assert_int_equal(deleted, 10000);
+    assert_int_equal(service_metrics_prune(db, 1, &deleted, &err), 0);
+    assert_int_equal(service_metrics_prune(db, 1, &more, &err), 0);
+    assert_int_equal(more, 0);
+    assert_int_equal(deleted + (uint64_t)pg_number(conn, "SELECT count(*) FROM event_metrics"),
+                     10000);
+    assert_int_equal(pg_number(conn, "SELECT count(*) FROM event_metrics"
+                                     " WHERE minute < now() - interval '1 day'"),
+                     0);
+    PQfinish(conn);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = { cmocka_unit_test(test_written_once) };
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_written_once),
+        cmocka_unit_test(test_old_ones_are_deleted),
+    };
 
     pg_server_start();
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,204 @@
+#include "collector/upkeep.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "base/clock.h"
+#include "store/ledger_prune.h"
+#include "store/retention.h"
+#include "store/service_metrics.h"
+
+#define CONNECT_USEC UINT64_C(3000000)
+/* Counting a large day takes its time; it keeps nobody waiting. */
+#define STATEMENT_USEC UINT64_C(600000000)
+#define SCHEMA_WAIT_USEC UINT64_C(250000)
+#define JOIN_TICK_USEC UINT64_C(20000)
+#define ERROR_TEXT_MAX 512
+
+struct upkeep {
+    struct collector *c;
+    struct db *db; /* connected during a round only: its end gives the locks back */
+    pthread_t thread;
+    bool runs;
+};
+
+static bool is_stopping(const struct upkeep *u)
+{
+    return halt_is_set(&u->c->stopping);
+}
+
+/* All of these: 0 or a failure of the database. */
+static int prune_ledger(struct upkeep *u, struct strbuf *err)
+{
+    struct collector *c = u->c;
+    struct ledger_prune prune = { .stream = c->stream,
+                                  .keep_usec =
+                                      c->settings->replay_window_usec + (uint64_t)USEC_PER_DAY };
+    char name[BUS_STREAM_NAME_MAX + 16];
+    struct bus_stream_state state;
+    uint64_t pruned = 1, total = 0;
+    bool held = false;
+    int r;
+
+    /* Without the stream's word nothing is known to have left it. */
+    if (bus_stream_state_of(c->bus, c->stream, &state, err) < 0)
+        return 0; /* bus_watch.c says so already */
+    prune.first_seq = state.first_seq;
+    prune.last_seq = state.last_seq;
+    prune.first_nsec = state.messages ? state.first_nsec : clock_wall_nsec();
+    (void)snprintf(name, sizeof(name), "sluice.upkeep.%s", c->stream);
+    r = db_try_lock(u->db, name, &held, err);
+    while (r == 0 && held && pruned > 0 && !is_stopping(u)) {
+        r = ledger_prune_some(u->db, &prune, &pruned, err);
+        total += r == 0 ? pruned : 0;
+    }
+    metric_add(c->figures.pruned, total);
+    if (total > 0)
+        log_info(c->log, "ledger.pruned", "ledger rows of messages long gone are summed up",
+                 KV_STR("stream", c->stream), KV_UINT("rows", total));
+    return r;
+}
+
+static void tell_pass(const struct collector *c, const struct retention_pass *pass)
+{
+    metric_add(c->figures.dropped, pass->events_dropped);
+    if (pass->moved || pass->days_dropped || pass->revenue_deleted || pass->keys_deleted)
+        log_info(c->log, "retention.pass", "what is older than RETENTION_DAYS is dropped",
+                 KV_UINT("retentionDays", pass->days), KV_BOOL("moved", pass->moved),
+                 KV_UINT("daysDropped", pass->days_dropped),
+                 KV_UINT("eventsDropped", pass->events_dropped),
+                 KV_UINT("revenueDeleted", pass->revenue_deleted),
+                 KV_UINT("keysDeleted", pass->keys_deleted));
+}
+
+static int drop_old_events(struct upkeep *u, struct strbuf *err)
+{
+    struct collector *c = u->c;
+    struct retention_pass pass = { .days = c->settings->retention_days,
+                                   .replay_usec = c->settings->replay_window_usec,
+                                   .mover = c->service->instance };
+    bool done = pass.days == 0;
+    int r = 0;
+
+    while (r == 0 && !done && !is_stopping(u))
+        r = retention_step(u->db, &pass, &done, err);
+    tell_pass(c, &pass);
+    return r;
+}
+
+static int drop_old_samples(struct upkeep *u, struct strbuf *err)
+{
+    uint32_t days = u->c->settings->metrics_days;
+    uint64_t deleted = days > 0;
+    int r = 0;
+
+    while (r == 0 && deleted > 0 && !is_stopping(u))
+        r = service_metrics_prune(u->db, days, &deleted, err);
+    return r;
+}
+
+/* What concerns all sources. */
+static int drop_old(struct upkeep *u, struct strbuf *err)
+{
+    bool held = false;
+    int r = db_try_lock(u->db, "sluice.upkeep", &held, err);
+
+    if (r == 0 && held)
+        r = drop_old_samples(u, err);
+    if (r == 0 && held)
+        r = drop_old_events(u, err);
+    return r;
+}
+
+static void do_round(struct upkeep *u)
+{
+    _cleanup_strbuf_ struct strbuf err;
+    struct collector *c = u->c;
+    int r;
+
+    strbuf_init(&err, ERROR_TEXT_MAX);
+    r = prune_ledger(u, &err);
+    if (r == 0 && !is_stopping(u))
+        r = drop_old(u, &err);
+    db_disconnect(u->db);
+    if (r == 0 || is_stopping(u))
+        return;
+    metric_add(c->figures.upkeep_failures, 1);
+    log_warn(c->log, "upkeep.retry", "old data could not be dropped", KV_BUF("error", &err),
+             KV_STR("then", "trying again after UPKEEP_INTERVAL"));
+}
+
+static void *run(void *upkeep)
+{
+    struct upkeep *u = upkeep;
+    struct collector *c = u->c;
+    uint64_t delay;
+
+    do {
+        delay = SCHEMA_WAIT_USEC;
+        if (!atomic_load(&c->schema_ready) || !atomic_load(&c->layout_ready))
+            continue;
+        do_round(u);
+        delay = c->settings->upkeep_interval_usec;
+    } while (!halt_wait(&c->stopping, delay));
+    return NULL;
+}
+
+int upkeep_new(struct collector *c, struct upkeep **ret_upkeep, struct strbuf *err)
+{
+    struct upkeep *u = calloc(1, sizeof(*u));
+    char name[64];
+    int r = -ENOMEM;
+
+    if (!u)
+        goto out;
+    u->c = c;
+    (void)snprintf(name, sizeof(name), "sluice %s upkeep", c->source->service);
+    u->db = db_new(&(struct db_options){
+        .url = c->settings->database_url,
+        .application_name = name,
+        .connect_timeout_usec = CONNECT_USEC,
+        .statement_timeout_usec = STATEMENT_USEC,
+    });
+    if (!u->db)
+        goto out;
+    r = -pthread_create(&u->thread, NULL, run, u);
+    if (r == 0) {
+        u->runs = true;
+        (void)pthread_setname_np(u->thread, "upkeep");
+        *ret_upkeep = TAKE_PTR(u);
+    }
+out:
+    if (r < 0)
+        strbuf_setf(err, "upkeep: %s", strerror(-r));
+    (void)upkeep_free(u);
+    return r;
+}
+
+/* A statement may begin just after it was cancelled: again and again, until the thread has ended.
+ */
+static void join(struct upkeep *u)
+{
+    struct timespec until;
+
+    do {
+        uint64_t at = clock_mono_usec() + JOIN_TICK_USEC;
+
+        db_cancel(u->db);
+        until = (struct timespec){ .tv_sec = (time_t)(at / (uint64_t)USEC_PER_SEC),
+                                   .tv_nsec = (long)(at % (uint64_t)USEC_PER_SEC) * 1000 };
+    } while (pthread_clockjoin_np(u->thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+}
+
+struct upkeep *upkeep_free(struct upkeep *u)
+{
+    if (!u)
+        return NULL;
+    if (u->runs)
+        join(u);
+    u->db = db_free(u->db);
+    free(u);
+    return NULL;
+}
