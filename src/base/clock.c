@@ -7,6 +7,10 @@
 #include <stdio.h>
 #include <time.h>
 
+/* The times that can be written: years of four digits. */
+#define SECONDS_FIRST INT64_C(-62167219200) /* 0000-01-01T00:00:00Z */
+#define SECONDS_LAST INT64_C(253402300799)  /* 9999-12-31T23:59:59Z */
+
 static int64_t now_nsec(clockid_t id)
 {
     struct timespec ts;
@@ -143,6 +147,7 @@ static int zone_offset(struct span *s, int *ret_seconds)
 int timestamp_parse(struct span s, int64_t *ret_usec)
 {
     int y, mon, d, h, min, sec, usec, offset;
+    int64_t seconds;
 
     y = digits(&s, 4);
     if (y < 0 || !take(&s, "-"))
@@ -165,9 +170,10 @@ int timestamp_parse(struct span s, int64_t *ret_usec)
     usec = fraction(&s);
     if (usec < 0 || zone_offset(&s, &offset) < 0 || s.len)
         return -EBADMSG;
-    *ret_usec =
-        (days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + sec - offset) * USEC_PER_SEC +
-        usec;
+    seconds = days_from_civil(y, mon, d) * 86400 + h * 3600 + min * 60 + sec - offset;
+    if (seconds < SECONDS_FIRST || seconds > SECONDS_LAST)
+        return -EBADMSG;
+    *ret_usec = seconds * USEC_PER_SEC + usec;
     return 0;
 }
 

@@ -23,10 +23,12 @@ uint64_t clock_mono_usec(void);
 
 /* Parses an RFC 3339 date-time with zone: any offset, up to 9 fraction digits (those beyond
  * microseconds are cut), `T` or `t` or a space between date and time, `Z` or `z`; `:60` is read as
- * the next second. -EBADMSG when it is anything else, an impossible date (Feb 30) included. */
+ * the next second. -EBADMSG when it is anything else, an impossible date (Feb 30) included, and a
+ * time whose year in UTC has not four digits any more (9999-12-31T23:00:00-01:00). */
 int timestamp_parse(struct span text, int64_t *ret_usec) MUST_CHECK;
 
-/* "2026-01-31T12:00:00.123Z": milliseconds, or microseconds when there are any below. */
+/* "2026-01-31T12:00:00.123Z": milliseconds, or microseconds when there are any below. For times
+ * that timestamp_parse() gives: years of four digits. */
 #define TIMESTAMP_TEXT_MAX 32
 struct span timestamp_format(int64_t usec, char buf[TIMESTAMP_TEXT_MAX]);
 

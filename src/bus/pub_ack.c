@@ -3,6 +3,7 @@
  * people. */
 #include "bus/pub_ack.h"
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -20,9 +21,14 @@ static void skip(struct span *s, size_t n)
     s->len -= n;
 }
 
+static bool is_white(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 static bool is_filler(char c)
 {
-    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == ',' || c == '{' || c == '}';
+    return is_white(c) || c == ',' || c == '{' || c == '}';
 }
 
 /* Takes a quoted string off *s. */
@@ -58,7 +64,7 @@ static bool next_member(struct span *s, struct member *ret)
         skip(s, 1);
     if (!take_string(s, &ret->key))
         return false;
-    while (s->len > 0 && (s->ptr[0] == ' ' || s->ptr[0] == ':'))
+    while (s->len > 0 && (is_white(s->ptr[0]) || s->ptr[0] == ':'))
         skip(s, 1);
     if (s->len > 0 && s->ptr[0] == '"')
         return take_string(s, &ret->value);
@@ -98,7 +104,7 @@ void pub_ack_parse(struct span json, struct bus_result *ret)
             break;
     }
     if (error) {
-        pub_ack_set(ret, BUS_REFUSED, (int)code, "");
+        pub_ack_set(ret, BUS_REFUSED, code <= INT_MAX ? (int)code : 0, "");
         (void)snprintf(ret->error, sizeof(ret->error), "%.*s", SPAN_ARG(words));
     } else if (seq == 0) {
         pub_ack_set(ret, BUS_UNKNOWN, 0, "the server's ack names no sequence");

@@ -10,12 +10,13 @@
 void event_key_of(enum event_source source, struct span event_id, struct event_key *ret_key)
 {
     const char *name = event_source_names[source];
-    EVP_MD_CTX *ctx = sha256_of_thread();
     uint8_t digest[SHA256_BYTES];
+    struct sha256 sha;
 
-    sha256_update(ctx, name, strlen(name) + 1); /* the NUL parts the two */
-    sha256_update(ctx, event_id.ptr, event_id.len);
-    sha256_final(ctx, digest);
+    sha256_init(&sha);
+    sha256_update(&sha, name, strlen(name) + 1); /* the NUL parts the two */
+    sha256_update(&sha, event_id.ptr, event_id.len);
+    sha256_final(&sha, digest);
     memcpy(ret_key->bytes, digest, sizeof(ret_key->bytes));
 }
 
@@ -33,13 +34,14 @@ static char *copy_kept(char *to, const char *block, uint64_t keep)
 
 uint64_t event_payload_digest(struct span raw)
 {
-    EVP_MD_CTX *ctx = sha256_of_thread();
     struct scan_carry carry = { 0 };
     struct scan_masks masks;
     uint8_t digest[SHA256_BYTES];
     char buffer[4096], *to = buffer;
+    struct sha256 sha;
     uint64_t first;
 
+    sha256_init(&sha);
     for (size_t at = 0; at < raw.len; at += SCAN_BLOCK) {
         size_t left = raw.len - at;
         char last[SCAN_BLOCK];
@@ -55,12 +57,12 @@ uint64_t event_payload_digest(struct span raw)
         keep |= ~masks.white;
         to = copy_kept(to, block, keep);
         if (to > buffer + sizeof(buffer) - SCAN_BLOCK) {
-            sha256_update(ctx, buffer, (size_t)(to - buffer));
+            sha256_update(&sha, buffer, (size_t)(to - buffer));
             to = buffer;
         }
     }
-    sha256_update(ctx, buffer, (size_t)(to - buffer));
-    sha256_final(ctx, digest);
+    sha256_update(&sha, buffer, (size_t)(to - buffer));
+    sha256_final(&sha, digest);
     memcpy(&first, digest, sizeof(first));
     return be64toh(first);
 }

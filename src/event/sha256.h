@@ -1,28 +1,24 @@
 /*
- * SHA-256 by OpenSSL, whose contexts cost an allocation and a look-up of the algorithm at birth and
- * are reused afterwards. Private to src/event.
+ * SHA-256 by OpenSSL's functions of old, which allocate nothing and cannot fail: with OpenSSL 3.0
+ * each start of an EVP context allocates, and a digest that fails for want of memory would be an
+ * identity that cannot be told. Private to src/event.
  */
 #pragma once
 
+#include <stddef.h>
 #include <stdint.h>
 
-#include <openssl/evp.h>
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 
-#include "base/macros.h"
+#define SHA256_BYTES SHA256_DIGEST_LENGTH
 
-#define SHA256_BYTES 32
+/* A plain value: copied and dropped as it is. */
+struct sha256 {
+    SHA256_CTX state;
+};
 
-/* A context in its starting state; NULL when out of memory. EVP_MD_CTX_free() ends it. */
-EVP_MD_CTX *sha256_new(void);
-
-/* The calling thread's own context, freed when the thread ends. A user MUST finish it with
- * sha256_final(), which leaves it fresh for the next. Aborts the process when memory is exhausted
- * at a thread's first call. */
-EVP_MD_CTX *sha256_of_thread(void);
-
-/* SHA-256 by OpenSSL's default provider fails for no input; should it ever, the process aborts
- * rather than compute a wrong identity. */
-void sha256_update(EVP_MD_CTX *ctx, const void *data, size_t len);
+void sha256_init(struct sha256 *s);
+void sha256_update(struct sha256 *s, const void *data, size_t len);
 /* Yields the digest and starts afresh. */
-void sha256_final(EVP_MD_CTX *ctx, uint8_t ret[SHA256_BYTES]);
-void sha256_restart(EVP_MD_CTX *ctx);
+void sha256_final(struct sha256 *s, uint8_t ret[SHA256_BYTES]);

@@ -128,7 +128,7 @@ static void register_gauges(struct gateway *gw, struct metrics *m)
 
 /* ---- life ---- */
 
-static int gateway_start(struct service *service, struct strbuf *err)
+int gateway_start(struct service *service, struct strbuf *err)
 {
     struct gateway *gw = calloc(1, sizeof(*gw));
     struct outbox_options options;
@@ -164,7 +164,7 @@ static int gateway_start(struct service *service, struct strbuf *err)
     return 0;
 }
 
-static void gateway_stop(struct service *service)
+void gateway_stop(struct service *service)
 {
     struct gateway *gw = service->state;
 

@@ -47,16 +47,16 @@ void pending_refuse(struct pending *p, const struct refusal *refusal, const char
 
 void pending_reject(struct pending *p, uint32_t index, const struct event_fault *fault)
 {
+    size_t before = p->errors.len;
     struct json_out j;
 
-    p->rejected++;
+    if (p->rejected++ == 0 && !p->refusal)
+        (void)snprintf(p->message, sizeof(p->message), "%s%s%s", fault->pointer,
+                       fault->pointer[0] ? ": " : "", fault->expected);
     if (p->error_count == PENDING_ERRORS_MAX)
         return;
     json_out_init(&j, &p->errors);
     j.comma = p->error_count > 0;
-    if (p->error_count++ == 0 && !p->refusal)
-        (void)snprintf(p->message, sizeof(p->message), "%s%s%s", fault->pointer,
-                       fault->pointer[0] ? ": " : "", fault->expected);
     json_object(&j);
     json_key(&j, "index");
     json_u64(&j, index);
@@ -70,6 +70,10 @@ void pending_reject(struct pending *p, uint32_t index, const struct event_fault 
     json_key(&j, "error");
     json_str(&j, fault->expected);
     json_object_end(&j);
+    if (strbuf_error(&p->errors))
+        strbuf_truncate(&p->errors, before); /* half a description is none */
+    else
+        p->error_count++;
 }
 
 static bool pool_grow(struct pending_pool *pool)

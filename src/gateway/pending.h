@@ -75,7 +75,8 @@ void pending_fail(struct pending *p, enum failure failure);
 void pending_refuse(struct pending *p, const struct refusal *refusal, const char *fmt, ...)
     PRINTF_LIKE(3, 4);
 
-/* Counts a rejected event and describes it, if it is among the first PENDING_ERRORS_MAX. */
+/* Counts a rejected event and describes it, if it is among the first PENDING_ERRORS_MAX and there
+ * is memory for it. */
 void pending_reject(struct pending *p, uint32_t index, const struct event_fault *fault);
 
 static inline bool pending_done(const struct pending *p)

@@ -28,3 +28,7 @@ struct gateway {
     size_t loop_count;
     struct workers workers;
 };
+
+/* The role's start and stop (service/service.h); service->http is made before and freed after. */
+int gateway_start(struct service *service, struct strbuf *err) MUST_CHECK;
+void gateway_stop(struct service *service);

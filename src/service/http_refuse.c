@@ -70,7 +70,8 @@ static const char *reason_of(unsigned status)
     return reason ? reason : "Refused";
 }
 
-static void build_answer(struct exchange *ex, const struct http_refusal *refusal,
+/* False: no memory. */
+static bool build_answer(struct exchange *ex, const struct http_refusal *refusal,
                          struct strbuf *out)
 {
     _cleanup_strbuf_ struct strbuf body;
@@ -85,6 +86,7 @@ static void build_answer(struct exchange *ex, const struct http_refusal *refusal
     if (refusal->header.name)
         (void)strbuf_addf(out, "%s: %s\r\n", refusal->header.name, refusal->header.value);
     (void)strbuf_addf(out, "\r\n%s", body.ptr);
+    return !strbuf_error(&body) && !strbuf_error(out);
 }
 
 void http_refuse_body(struct exchange *ex, const struct http_refusal *refusal)
@@ -94,11 +96,10 @@ void http_refuse_body(struct exchange *ex, const struct http_refusal *refusal)
 
     strbuf_init(&answer, ANSWER_MAX_BYTES);
     ex->replied = true;
-    if (!exchange_name(ex)) {
+    if (!exchange_name(ex) || !build_answer(ex, refusal, &answer)) {
         http_conn_shut(conn);
         return;
     }
-    build_answer(ex, refusal, &answer);
     /* The socket's buffer is empty, so that a short answer fits or the client is gone. */
     (void)send(conn->fd, answer.ptr, answer.len, MSG_DONTWAIT | MSG_NOSIGNAL);
     (void)shutdown(conn->fd, SHUT_WR);

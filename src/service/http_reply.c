@@ -114,5 +114,9 @@ void http_reply_error(struct http_request *req, unsigned status, const char *cod
 
     strbuf_init(&body, ERROR_MAX_BYTES);
     http_reply_error_body(req, code, message, &body);
+    if (strbuf_error(&body)) {
+        send_response(exchange_of(req), status, NULL, NULL, NULL, 0);
+        return;
+    }
     http_reply(req, status, "application/json", strbuf_span(&body), headers, header_count);
 }

@@ -58,5 +58,7 @@ bool http_route_find(struct exchange *ex, struct http_refusal *ret)
             .message = "this path takes another method; see Allow",
             .header = { "Allow", arena_strndup(&ex->arena, allow.ptr, allow.len) },
         };
+    if (strbuf_error(&allow) || (allow.len && !ret->header.value))
+        *ret = http_refusal_busy; /* no memory */
     return true;
 }

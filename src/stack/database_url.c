@@ -29,30 +29,54 @@ static void add_decoded(struct strbuf *out, struct span text)
     }
 }
 
-/* user:password@hosts */
-static void split_authority(struct span authority, struct strbuf *public, struct strbuf *password)
+/* user:password@ up to the first @ that stands before any slash. Returns what follows it; `at` when
+ * there is none. */
+static const char *split_user(const char *at, struct strbuf *public, struct strbuf *password)
 {
-    const char *at = memrchr(authority.ptr, '@', authority.len);
-    const char *colon = at ? memchr(authority.ptr, ':', (size_t)(at - authority.ptr)) : NULL;
+    const char *end = at + strcspn(at, "@/"), *colon;
 
-    if (!colon) {
-        (void)strbuf_addspan(public, authority);
-        return;
+    if (*end != '@')
+        return at;
+    colon = memchr(at, ':', (size_t)(end - at));
+    if (colon)
+        add_decoded(password, span_of(colon + 1, (size_t)(end - colon - 1)));
+    (void)strbuf_add(public, at, (size_t)((colon ? colon : end) - at));
+    (void)strbuf_addc(public, '@');
+    return end + 1;
+}
+
+/* Hosts, in brackets where they hold colons, and the path, up to the question mark. */
+static const char *skip_hosts(const char *at)
+{
+    for (;; at++) {
+        if (*at == '[')
+            at += strcspn(at, "]");
+        at += strcspn(at, "/?,");
+        if (*at != ',')
+            return at + strcspn(at, "?");
     }
-    add_decoded(password, span_of(colon + 1, (size_t)(at - colon - 1)));
-    (void)strbuf_add(public, authority.ptr, (size_t)(colon - authority.ptr));
-    (void)strbuf_addspan(public, span_of(at, (size_t)(authority.ptr + authority.len - at)));
+}
+
+static bool is_password(struct span name)
+{
+    _cleanup_strbuf_ struct strbuf decoded;
+
+    strbuf_init(&decoded, name.len);
+    add_decoded(&decoded, name);
+    return span_eq(strbuf_span(&decoded), SPAN("password"));
 }
 
 static void split_query(struct span query, struct strbuf *public, struct strbuf *password)
 {
-    static const struct span name = SPAN("password=");
     char separator = '?';
 
     for (struct span part; span_split(&query, '&', &part);) {
-        if (part.len >= name.len && memcmp(part.ptr, name.ptr, name.len) == 0) {
+        struct span value = part, name;
+
+        (void)span_split(&value, '=', &name);
+        if (is_password(name)) {
             strbuf_reset(password);
-            add_decoded(password, span_of(part.ptr + name.len, part.len - name.len));
+            add_decoded(password, value);
             continue;
         }
         (void)strbuf_addc(public, separator);
@@ -61,18 +85,25 @@ static void split_query(struct span query, struct strbuf *public, struct strbuf 
     }
 }
 
+/* As conninfo_uri_parse_options() of libpq finds the parts (src/interfaces/libpq/fe-connect.c). */
 static void split_url(const char *url, const char *authority, struct strbuf *public,
                       struct strbuf *password)
 {
-    size_t authority_len = strcspn(authority, "/?");
-    const char *path = authority + authority_len;
-    size_t path_len = strcspn(path, "?");
+    const char *hosts, *end;
 
     (void)strbuf_add(public, url, (size_t)(authority - url));
-    split_authority(span_of(authority, authority_len), public, password);
-    (void)strbuf_add(public, path, path_len);
-    if (path[path_len])
-        split_query(span_str(path + path_len + 1), public, password);
+    hosts = split_user(authority, public, password);
+    end = skip_hosts(hosts);
+    (void)strbuf_add(public, hosts, (size_t)(end - hosts));
+    if (*end)
+        split_query(span_str(end + 1), public, password);
+}
+
+static const char *skip_white(const char *at)
+{
+    while (isspace((unsigned char)*at))
+        at++;
+    return at;
 }
 
 /* The value of one keyword: bare or in single quotes, a backslash takes the next byte as it is.
@@ -84,8 +115,8 @@ static const char *skip_value(const char *at, struct strbuf *decoded)
     if (quoted)
         at++;
     while (*at && (quoted ? *at != '\'' : !isspace((unsigned char)*at))) {
-        if (*at == '\\' && at[1])
-            at++;
+        if (*at == '\\' && *++at == '\0')
+            break;
         if (decoded)
             (void)strbuf_addc(decoded, *at);
         at++;
@@ -95,21 +126,12 @@ static const char *skip_value(const char *at, struct strbuf *decoded)
 
 static void split_keywords(const char *at, struct strbuf *public, struct strbuf *password)
 {
-    for (;;) {
-        const char *name, *value;
-        bool secret;
+    for (at = skip_white(at); *at; at = skip_white(at)) {
+        const char *name = at, *value = name + strcspn(name, "=");
+        bool secret = span_eq(span_of(name, strcspn(name, "= \t\n\v\f\r")), SPAN("password"));
 
-        while (isspace((unsigned char)*at))
-            at++;
-        if (!*at)
-            return;
-        name = at;
-        secret = strncmp(name, "password", 8) == 0 && strchr("= ", name[8]);
-        value = name + strcspn(name, "=");
         if (*value)
-            value++;
-        while (*value == ' ')
-            value++;
+            value = skip_white(value + 1);
         if (secret)
             strbuf_reset(password);
         at = skip_value(value, secret ? password : NULL);

@@ -47,17 +47,31 @@ static void add_hosts(struct strbuf *out, struct span hosts, struct span ports)
     }
 }
 
-void db_url_redacted(const char *url, struct strbuf *out)
+/* -EINVAL: not a connection string; -ENOMEM. */
+static int parse_url(const char *url, PQconninfoOption **ret_options)
+{
+    char *words = NULL;
+    PQconninfoOption *options = PQconninfoParse(url, &words);
+    bool memory = !words || !*words || strstr(words, "out of memory");
+
+    if (words && *words) /* empty ones are a constant of libpq */
+        PQfreemem(words);
+    if (!options)
+        return memory ? -ENOMEM : -EINVAL;
+    *ret_options = options;
+    return 0;
+}
+
+static int redact(const char *url, struct strbuf *out)
 {
     /* Rebuilt from its known parts: a password can stand in several places of a connection string.
      */
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    PQconninfoOption *options;
     struct url_parts parts = { 0 };
+    int r = parse_url(url, &options);
 
-    if (!options) {
-        (void)strbuf_adds(out, "(not a connection string)");
-        return;
-    }
+    if (r < 0)
+        return r;
     for (const PQconninfoOption *o = options; o->keyword; o++)
         url_part(&parts, o);
     (void)strbuf_adds(out, "postgresql://");
@@ -71,6 +85,13 @@ void db_url_redacted(const char *url, struct strbuf *out)
     if (parts.dbname)
         (void)strbuf_addf(out, "/%s", parts.dbname);
     PQconninfoFree(options);
+    return strbuf_error(out);
+}
+
+void db_url_redacted(const char *url, struct strbuf *out)
+{
+    if (redact(url, out) == -EINVAL)
+        (void)strbuf_adds(out, "(not a connection string)");
 }
 
 struct db *db_new(const struct db_options *options)
@@ -89,7 +110,7 @@ struct db *db_new(const struct db_options *options)
     if (db->cancel_fd < 0 || !db->url || !db->application_name)
         return NULL;
     db_url_redacted(db->url, &db->shown_url);
-    return TAKE_PTR(db);
+    return db->shown_url.len ? TAKE_PTR(db) : NULL;
 }
 
 struct db *db_free(struct db *db)
@@ -171,22 +192,27 @@ static int set_session(struct db *db, struct strbuf *err)
     return pg_exec(db, sql, err);
 }
 
-static bool url_is_readable(const char *url)
+static int check_url(const char *url, struct strbuf *err)
 {
-    PQconninfoOption *options = PQconninfoParse(url, NULL);
+    PQconninfoOption *options;
+    int r = parse_url(url, &options);
 
-    PQconninfoFree(options);
-    return options != NULL;
+    if (r == 0)
+        PQconninfoFree(options);
+    if (r != -EINVAL)
+        return r;
+    /* libpq's own words for it would quote the URL with its password. */
+    strbuf_setf(err, "DATABASE_URL is not a PostgreSQL connection string; it looks like "
+                     "postgresql://user:password@host:5432/database");
+    return DB_REFUSED;
 }
 
 static int connect_now(struct db *db, struct strbuf *err)
 {
-    /* libpq's own words for it would quote the URL with its password. */
-    if (!url_is_readable(db->url)) {
-        strbuf_setf(err, "DATABASE_URL is not a PostgreSQL connection string; it looks like "
-                         "postgresql://user:password@host:5432/database");
-        return DB_REFUSED;
-    }
+    int r = check_url(db->url, err);
+
+    if (r != 0)
+        return r;
     db->conn = open_connection(db);
     if (!db->conn)
         return -ENOMEM;

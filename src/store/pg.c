@@ -104,13 +104,21 @@ int pg_flush(struct db *db, struct strbuf *err)
     return 0;
 }
 
+/* libpq 15 forgets a result for which it has no memory, the end of a pipeline for one, and then
+ * says for ever that it is still to come. */
+static bool has_lost_result(const struct db *db)
+{
+    return strstr(PQerrorMessage(db->conn), "out of memory") != NULL;
+}
+
 int pg_next_result(struct db *db, PGresult **ret_result, struct strbuf *err)
 {
     uint64_t deadline = deadline_of(db);
     bool flushed;
 
     while (PQisBusy(db->conn)) {
-        int r = exchange(db, deadline, /* want_read= */ true, &flushed, err);
+        int r = has_lost_result(db) ? pg_fail(db, NULL, err)
+                                    : exchange(db, deadline, /* want_read= */ true, &flushed, err);
         if (r != 0)
             return r;
     }

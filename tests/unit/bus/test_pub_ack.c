@@ -28,6 +28,8 @@ static const struct {
     { "{\"error\":{\"code\":503,\"description\":\"a \\\"b\\\" c\"}}", BUS_REFUSED, 0, 0,
       "a \\\"b\\\" c" },
     { "{\"stream\":\"error\",\"seq\":3}", BUS_STORED, 3, 0, "" },
+    { "{ \"stream\"\n:\t\"S\" ,\r\n \"seq\"\t: 7 }", BUS_STORED, 7, 0, "" },
+    { "{\"error\":{\"err_code\":4294967306,\"description\":\"d\"}}", BUS_REFUSED, 0, 0, "d" },
     { "{\"stream\":\"S\",\"seq\":0}", BUS_UNKNOWN, 0, 0, NULL },
     { "{\"stream\":\"S\",\"seq\":-1}", BUS_UNKNOWN, 0, 0, NULL },
     { "{\"stream\":\"S\",\"seq\":\"", BUS_UNKNOWN, 0, 0, NULL },

@@ -29,6 +29,13 @@ static void test_split(void **state)
         { "host='a password=b' user=u", "host='a password=b' user=u", "" },
         { "host=h password='open", "host=h", "open" },
         { "host=h\\", "host=h\\", "" },
+        { "postgresql://u:p@h@x/db", "postgresql://u@h@x/db", "p" },
+        { "postgresql://h/db?application_name=a:b@c", "postgresql://h/db?application_name=a:b@c",
+          "" },
+        { "postgresql://u:p@[::1]:5,h?user=a", "postgresql://u@[::1]:5,h?user=a", "p" },
+        { "postgresql://h?%70assword=p&user=u", "postgresql://h?user=u", "p" },
+        { "password\t=\tp host=h", "host=h", "p" },
+        { "password=p\\", "", "p" },
         { "", "", "" },
     };
 
