@@ -140,6 +140,7 @@ int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint
     jsConsumerInfo *info = NULL;
     jsConsumerConfig config;
     jsErrCode code = 0;
+    natsStatus s;
     int r = bus_check_connected(bus, err);
 
     if (r < 0)
@@ -151,8 +152,8 @@ int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint
     config.AckPolicy = js_AckNone;
     config.HeadersOnly = true;
     config.InactiveThreshold = PROBE_INACTIVE_NSEC;
-    r = bus_api_errno(js_AddConsumer(&info, bus->js, stream, &config, &options, &code), code,
-                      "cannot look into stream", stream, err);
+    s = js_AddConsumer(&info, bus->js, stream, &config, &options, &code);
+    r = bus_api_errno(s, code, "cannot look into stream", stream, err);
     if (r < 0)
         return r;
     *ret_seq = info->Delivered.Stream + 1;

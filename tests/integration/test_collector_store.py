@@ -210,7 +210,9 @@ def test_several_instances_with_overlapping_events(start_role, nats, database):
 
 
 def test_own_metrics_and_those_of_the_gateway_become_rows(fb, nats, database):
-    minute = "2026-05-01T10:07:00.000Z"
+    # Not so long ago that METRICS_DAYS would delete it.
+    day = datetime.datetime.now(datetime.timezone.utc).date() - datetime.timedelta(days=2)
+    minute = f"{day}T10:07:00.000Z"
     line = {"service": "gateway", "instance": "host-1-2", "metric": 'gateway_events_accepted_total{source="facebook"}',
             "minute": minute, "value": 42}
     with nats.client() as client:
@@ -219,7 +221,7 @@ def test_own_metrics_and_those_of_the_gateway_become_rows(fb, nats, database):
         client.js_publish("metrics.gateway", "rubbish\n" + json.dumps(dict(line, metric="other_total")) + "\n")
     wait_for(lambda: database.query("SELECT 1 FROM event_metrics WHERE metric = 'other_total'"))
     assert database.query("SELECT minute::text, value, service, instance FROM event_metrics WHERE metric = %s",
-                          (line["metric"],)) == [("2026-05-01 10:07:00+00", 42.0, "gateway", "host-1-2")]
+                          (line["metric"],)) == [(f"{day} 10:07:00+00", 42.0, "gateway", "host-1-2")]
     with Publisher(nats) as publisher:
         publisher.send([facebook_event(eventId="counted")])
     wait_stored(database, ["counted"])
