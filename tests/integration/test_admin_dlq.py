@@ -7,9 +7,10 @@ import time
 
 import pytest
 
+from harness.binary import sluice_binary
 from harness.collector import SOURCES, dead_letters, drained, purge
 from harness.events import facebook_event, tiktok_event, timestamp
-from harness.roles import clean_environment, sluice_binary
+from harness.roles import clean_environment
 from harness.stack import Stack
 from harness.wait import wait_for
 

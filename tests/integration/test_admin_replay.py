@@ -7,10 +7,11 @@ import time
 import psycopg2
 import pytest
 
+from harness.binary import sluice_binary
 from harness.admin import audit, environment, of_source, run
 from harness.collector import SOURCES, Publisher, drained
 from harness.events import facebook_event, random_event, timestamp
-from harness.roles import Role, sluice_binary
+from harness.roles import Role
 from harness.wait import wait_for
 
 TABLES = ["event_keys", "processed_events", "revenue_transactions", "user_demographics", "ledger"]

@@ -9,10 +9,11 @@ import time
 
 import pytest
 
+from harness.binary import sanitized, sluice_binary
 from harness.events import facebook_event
-from harness.gateway import RawClient, post_bytes, sanitized
+from harness.gateway import RawClient, post_bytes
 from harness.process import Process
-from harness.roles import Role, sluice_binary
+from harness.roles import Role
 from harness.wait import wait_for
 
 EVENTS = "/webhook/events"

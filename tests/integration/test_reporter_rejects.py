@@ -4,9 +4,10 @@ import subprocess
 
 import pytest
 
+from harness.binary import sluice_binary
 from harness.events import facebook_event, tiktok_event, timestamp
 from harness.gateway import gateway_fixture
-from harness.roles import clean_environment, sluice_binary
+from harness.roles import clean_environment
 from harness.servers import NatsServer
 from harness.wait import wait_for
 

@@ -7,9 +7,10 @@ import sys
 
 import pytest
 
+from harness.binary import sluice_binary
 from harness.gateway import RawClient
 from harness.process import Process
-from harness.roles import Role, sluice_binary
+from harness.roles import Role
 from harness.wait import wait_for
 
 ROLES = ["gateway", "fb-collector", "ttk-collector", "reporter"]

@@ -5,8 +5,9 @@ import subprocess
 
 import pytest
 
+from harness.binary import sluice_binary
 from harness.events import facebook_event
-from harness.roles import Role, sluice_binary
+from harness.roles import Role
 from harness.wait import wait_for
 
 EVENTS = "/webhook/events"

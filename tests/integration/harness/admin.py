@@ -2,7 +2,8 @@
 import json
 import subprocess
 
-from .roles import clean_environment, sluice_binary
+from .binary import sluice_binary
+from .roles import clean_environment
 
 
 class Command:
