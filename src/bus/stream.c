@@ -15,7 +15,14 @@ static jsOptions *options_copy(jsOptions *copy)
     return copy;
 }
 
-static int errno_of_code(jsErrCode code)
+/* A cluster whose nodes are all there and have no room says so with the code for any node it cannot
+ * choose, and in words (selectPeerError of nats-server). */
+static bool is_no_room(const char *words)
+{
+    return strstr(words, "insufficient storage") && !strstr(words, "peer offline");
+}
+
+static int errno_of_code(jsErrCode code, const char *words)
 {
     switch ((int)code) {
     case JS_STREAM_NOT_FOUND:
@@ -25,6 +32,8 @@ static int errno_of_code(jsErrCode code)
         return -ENOENT;
     case JS_STORAGE_EXCEEDED:
         return -ENOSPC;
+    case JS_NO_PEERS:
+        return is_no_room(words) ? -ENOSPC : -EIO;
     case JS_STREAM_NAME_IN_USE:
         return -EEXIST;
     default:
@@ -45,7 +54,7 @@ int bus_api_errno(natsStatus s, jsErrCode code, const char *what, const char *na
         words = natsStatus_GetText(s);
     strbuf_setf(err, "%s %s: %s", what, name, words);
     if (code != 0)
-        return errno_of_code(code);
+        return errno_of_code(code, words);
     return bus_errno(s);
 }
 

@@ -4,6 +4,7 @@ import subprocess
 
 import pytest
 from harness.binary import sluice_binary
+from harness.clusters import NatsCluster
 from harness.servers import NatsServer
 
 DAY_NSEC = 86400 * 10**9
@@ -84,6 +85,18 @@ def test_automatic_sizes_fit_a_small_store(store_gib):
         assert limits(server) == sizes
     finally:
         server.remove()
+
+
+def test_automatic_sizes_fit_the_small_stores_of_a_cluster():
+    cluster = NatsCluster()
+    try:
+        cluster.start()
+        done = init(cluster.url, STREAM_REPLICAS="3")
+        assert done.returncode == 0, done.stderr
+        assert {config["num_replicas"] for config in configs(cluster).values()} == {3}
+        assert sum(limits(cluster).values()) <= 8 << 30
+    finally:
+        cluster.remove()
 
 
 @pytest.mark.parametrize("url, words", [

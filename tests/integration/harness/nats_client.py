@@ -1,8 +1,10 @@
 """A small client of the NATS protocol (https://docs.nats.io/reference/reference-protocols/nats-protocol),
 enough to look into streams and to publish to them in tests; Debian 12 packages none for Python."""
 import base64
+import calendar
 import json
 import socket
+import time
 import uuid
 from dataclasses import dataclass, field
 from urllib.parse import urlparse
@@ -15,6 +17,14 @@ class Message:
     headers: dict = field(default_factory=dict)
     seq: int = 0
     reply: str = ""
+    time: int = 0  # when its stream stored it: nanoseconds since 1970
+
+
+def nanoseconds(text):
+    """An RFC 3339 time in UTC, as nats-server writes it, in nanoseconds since 1970."""
+    whole, _, fraction = text.removesuffix("Z").partition(".")
+    seconds = calendar.timegm(time.strptime(whole, "%Y-%m-%dT%H:%M:%S"))
+    return seconds * 10**9 + int(fraction.ljust(9, "0") or 0)
 
 
 class JetStreamError(Exception):
@@ -138,5 +148,6 @@ class NatsClient:
                     continue
                 raise
             headers = parse_headers(base64.b64decode(message["hdrs"])) if "hdrs" in message else {}
-            found.append(Message(message["subject"], base64.b64decode(message.get("data", "")), headers, seq))
+            found.append(Message(message["subject"], base64.b64decode(message.get("data", "")), headers, seq,
+                                 time=nanoseconds(message["time"])))
         return found

@@ -7,16 +7,28 @@ import socket
 import subprocess
 
 
+PORTS = range(10000, 20000)
+_given = set()
+
+
+def use_ports(ports):
+    """Ports of our own, where other processes look for free ones at the same moment."""
+    global PORTS
+    PORTS = ports
+
+
 def free_port():
     """A port on 127.0.0.1 that nothing holds, below the kernel's ephemeral range, so that no outgoing connection
-    takes it before its server does."""
-    for port in random.sample(range(10000, 20000), 200):
+    takes it before its server does; never the same one twice."""
+    for port in random.sample(PORTS, len(PORTS)):
         with socket.socket() as sock:
             try:
                 sock.bind(("127.0.0.1", port))
-                return port
             except OSError:
                 continue
+        if port not in _given:
+            _given.add(port)
+            return port
     raise RuntimeError("no free port")
 
 

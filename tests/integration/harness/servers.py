@@ -36,6 +36,10 @@ class Server:
     def _start_process(self, argv):
         self.process = Process(argv, os.path.join(self.dir, "log"), unprivileged=True, cwd="/")
 
+    def log_text(self):
+        with open(os.path.join(self.dir, "log"), encoding="utf-8", errors="replace") as log:
+            return log.read()
+
     def kill9(self):
         self.process.kill9()
 
@@ -79,14 +83,19 @@ jetstream {{ store_dir: "{self.dir}/store", max_file_store: {max_file_store}, ma
         with self.client() as client:
             return client.messages(stream)
 
-    def start(self):
+    def launch(self):
         self._start_process([shutil.which("nats-server") or "/usr/sbin/nats-server", "-c", self.config])
 
+    def wait_answer(self, seconds=20):
         def ready():
             with self.client() as client:
                 return client.api("INFO")
 
-        wait_for(ready, 20, "nats-server to answer")
+        wait_for(ready, seconds, "nats-server to answer")
+
+    def start(self):
+        self.launch()
+        self.wait_answer()
 
     def stop(self):
         self.process.terminate()
@@ -100,21 +109,31 @@ def pg_bin(name):
 
 
 class PostgresServer(Server):
-    def __init__(self):
+    def __init__(self, init=True, settings=None):
+        """init=False: init() is called later, or the data comes from elsewhere."""
         super().__init__("postgres")
         self.data = os.path.join(self.dir, "data")
-        subprocess.run(
-            [pg_bin("initdb"), "-D", self.data, "-U", "sluice", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8"],
-            check=True, stdout=subprocess.DEVNULL, cwd="/", preexec_fn=_drop_privileges)
         self.databases = 0
-
-    def start(self):
-        settings = {
+        self.settings = {
             "listen_addresses": "127.0.0.1", "port": self.port, "unix_socket_directories": "",
             "max_connections": 100, "shared_buffers": "128MB", "timezone": "UTC", "max_wal_size": "2GB",
+            **(settings or {}),
         }
+        if init:
+            self.init()
+
+    def init(self):
+        self.run("initdb", "-D", self.data, "-U", "sluice", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8")
+
+    @staticmethod
+    def run(program, *arguments):
+        """One of PostgreSQL's programs, as the user that the server runs as."""
+        subprocess.run([pg_bin(program), *arguments], check=True, stdout=subprocess.DEVNULL, cwd="/",
+                       preexec_fn=_drop_privileges)
+
+    def start(self):
         argv = [pg_bin("postgres"), "-D", self.data]
-        for key, value in settings.items():
+        for key, value in self.settings.items():
             argv += ["-c", f"{key}={value}"]
         self._start_process(argv)
         wait_for(lambda: self.query("postgres", "SELECT 1"), 30, "PostgreSQL to answer")
@@ -151,10 +170,7 @@ class Database:
     def __init__(self, server, name):
         self.server = server
         self.name = name
-
-    @property
-    def url(self):
-        return self.server.url_of(self.name)
+        self.url = server.url_of(name)
 
     def query(self, sql, params=None):
         return self.server.query(self.name, sql, params)
