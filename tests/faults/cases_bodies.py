@@ -4,8 +4,9 @@ import zlib
 
 import processes
 from clients import EVENTS_HEAD, Peak, expect, raw
+from harness.binary import sanitized
 from harness.events import facebook_checkout, facebook_event
-from harness.gateway import CHUNKED, RawClient, chunk, post_bytes, sanitized
+from harness.gateway import CHUNKED, RawClient, chunk, post_bytes
 from load import dumps
 from registry import case
 

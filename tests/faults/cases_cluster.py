@@ -2,8 +2,8 @@
 import datetime
 import subprocess
 
+from harness.binary import sluice_binary
 from harness.clusters import FailoverDatabase, NatsCluster, make_standby
-from harness.roles import sluice_binary
 from harness.servers import PostgresServer
 from harness.wait import wait_for
 from journal import Record

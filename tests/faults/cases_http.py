@@ -7,10 +7,10 @@ import time
 
 import processes
 from clients import EVENTS_HEAD, expect, raw, unless_refused
+from harness.binary import sluice_binary
 from harness.events import facebook_event
 from harness.gateway import RawClient, chunk, post_bytes
 from harness.process import Process
-from harness.roles import sluice_binary
 from harness.wait import wait_for
 from load import Connection, dumps
 from registry import case

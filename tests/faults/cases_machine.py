@@ -5,8 +5,7 @@ import subprocess
 import time
 from datetime import datetime
 
-from harness.gateway import sanitized
-from harness.roles import ROOT, sluice_binary
+from harness.binary import ROOT, sanitized, sluice_binary
 from harness.wait import wait_for
 from pipeline import Failed, Skipped
 from registry import case

@@ -6,7 +6,7 @@ import threading
 import time
 
 import processes
-from harness.roles import ROOT
+from harness.binary import ROOT
 from harness.stack import is_alive
 from harness.wait import wait_for
 from pipeline import RECOVERY_LIMIT, Skipped

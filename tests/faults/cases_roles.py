@@ -2,8 +2,8 @@
 import os
 
 from disks import fill, small_disk
+from harness.binary import sluice_binary
 from harness.process import Process
-from harness.roles import sluice_binary
 from harness.wait import wait_for
 from registry import case
 from world import ROLES

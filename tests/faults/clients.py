@@ -2,7 +2,8 @@
 import threading
 
 import processes
-from harness.gateway import RawClient, sanitized
+from harness.binary import sanitized
+from harness.gateway import RawClient
 
 MEMORY = 64 << 20  # what a request that is refused may take for a while
 EVENTS_HEAD = "POST /webhook/events HTTP/1.1\r\nHost: t\r\nContent-Type: application/json\r\n"

@@ -8,8 +8,8 @@ import pathlib
 import time
 
 import processes
+from harness.binary import sanitized
 from harness.collector import metric
-from harness.gateway import sanitized
 from harness.wait import wait_for
 from journal import Record
 from load import Load, Plan
