@@ -4,23 +4,13 @@
 #include <stdio.h>
 
 #include "admin/admin.h"
+#include "admin/arguments.h"
 #include "admin/audit/audit.h"
 #include "admin/servers.h"
 #include "service/settings.h"
 
 enum { FLAG_SOURCE, FLAG_QUICK, FLAG_JSON, FLAG_DATA, FLAG_END };
 enum { EXIT_RIGHT = 0, EXIT_DIFFERS = 1, EXIT_NOT_DONE = 2 };
-
-static int take_source(struct audit *a, const char *name, struct strbuf *err)
-{
-    a->source = name ? event_name_find(event_source_names, SOURCE_COUNT, span_str(name)) : -1;
-    if (!name || a->source >= 0)
-        return 0;
-    strbuf_setf(err, "--source=%s: takes", name);
-    for (int i = 0; i < SOURCE_COUNT; i++)
-        (void)strbuf_addf(err, "%s %s", i ? " or" : "", event_source_names[i]);
-    return -EINVAL;
-}
 
 static int load(struct audit *a, struct settings *settings, struct servers *servers, int argc,
                 char **argv, struct strbuf *err)
@@ -50,7 +40,8 @@ static int load(struct audit *a, struct settings *settings, struct servers *serv
         return r;
     a->quick = flags[FLAG_QUICK].value != NULL;
     a->json = flags[FLAG_JSON].value != NULL;
-    r = take_source(a, flags[FLAG_SOURCE].value, err);
+    a->source = -1;
+    r = argument_source(&flags[FLAG_SOURCE], &a->source, err);
     return r < 0 ? r : servers_find(flags[FLAG_DATA].value, settings, servers, err);
 }
 

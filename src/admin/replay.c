@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "admin/admin.h"
+#include "admin/arguments.h"
 #include "admin/replay/replay.h"
 #include "admin/servers.h"
 #include "base/clock.h"
@@ -14,22 +15,6 @@ enum { FLAG_FROM, FLAG_TO, FLAG_SOURCE, FLAG_BATCH, FLAG_YES, FLAG_DATA, FLAG_EN
 #define BATCH_EVENTS_MAX 1000000
 
 enum { EXIT_DONE = 0, EXIT_STOPPED = 1, EXIT_NOT_DONE = 2 };
-
-/* RFC 3339, or how long ago. */
-static int take_time(const char *flag, const char *text, int64_t *ret_usec, struct strbuf *err)
-{
-    uint64_t ago;
-
-    if (!text || timestamp_parse(span_str(text), ret_usec) == 0)
-        return 0;
-    if (parse_duration(span_str(text), &ago) == 0 && ago <= INT64_MAX / 2) {
-        *ret_usec = clock_wall_usec() - (int64_t)ago;
-        return 0;
-    }
-    strbuf_setf(err, "%s=%s: takes a time such as 2026-01-31T12:00:00Z, or how long ago: 2h, 7d",
-                flag, text);
-    return -EINVAL;
-}
 
 static int take_batch(struct replay *r, const char *text, struct strbuf *err)
 {
@@ -42,20 +27,18 @@ static int take_batch(struct replay *r, const char *text, struct strbuf *err)
 
 static int take_flags(struct replay *r, const struct settings_flag *flags, struct strbuf *err)
 {
-    const char *source = flags[FLAG_SOURCE].value;
+    int64_t now = clock_wall_usec();
     int e;
 
     r->act = flags[FLAG_YES].value != NULL;
     r->from_usec = INT64_MIN;
     r->to_usec = INT64_MAX;
-    r->source = source ? event_name_find(event_source_names, SOURCE_COUNT, span_str(source)) : -1;
-    if (source && r->source < 0) {
-        strbuf_setf(err, "--source=%s: there is no such source", source);
-        return -EINVAL;
-    }
-    e = take_time("--from", flags[FLAG_FROM].value, &r->from_usec, err);
+    r->source = -1;
+    e = argument_source(&flags[FLAG_SOURCE], &r->source, err);
     if (e == 0)
-        e = take_time("--to", flags[FLAG_TO].value, &r->to_usec, err);
+        e = argument_time(&flags[FLAG_FROM], now, &r->from_usec, err);
+    if (e == 0)
+        e = argument_time(&flags[FLAG_TO], now, &r->to_usec, err);
     if (e == 0)
         e = take_batch(r, flags[FLAG_BATCH].value, err);
     if (e == 0 && r->from_usec >= r->to_usec) {

@@ -202,9 +202,9 @@ def test_bad_command_lines(nats):
 
 def test_no_server(nats):
     done = dlq(nats, "ls", env={"NATS_URL": "nats://127.0.0.1:9"}, status=1)
-    assert "no NATS server answers" in done.err and done.err.count("\n") == 1
+    assert "the NATS server does not answer" in done.err and done.err.count("\n") == 1
     done = dlq(nats, "ls", "--data", "/nonexistent", status=1)
-    assert "no stack runs there" in done.err
+    assert "no stack runs in" in done.err
 
 
 # ---- requeue ----

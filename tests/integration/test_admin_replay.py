@@ -12,6 +12,7 @@ from harness.admin import audit, environment, of_source, run
 from harness.collector import SOURCES, Publisher, drained
 from harness.events import facebook_event, random_event, timestamp
 from harness.roles import Role
+from harness.servers import Database
 from harness.wait import wait_for
 
 TABLES = ["event_keys", "processed_events", "revenue_transactions", "user_demographics", "ledger"]
@@ -155,7 +156,7 @@ def test_the_tail_of_a_database_that_failed_over(other_nats, postgres, start_rol
         role.env["DATABASE_URL"] = postgres.url_of(standby)
         role.start()
         role.wait_ready()
-    database.name = standby
+    database = Database(postgres, standby)
     for source in SOURCES:  # some of what was lost comes again, from publishers
         with Publisher(nats, source) as publisher:
             publisher.send_in_messages(events[source][250:400], 10, correlation="after")
@@ -279,7 +280,7 @@ def test_beside_collectors_and_another_replay(other_nats, postgres, start_role):
 
 @pytest.mark.parametrize("flags,words", [
     (["--from", "yesterday"], "--from=yesterday: takes a time"),
-    (["--source", "myspace"], "no such source"),
+    (["--source", "myspace"], "--source=myspace: takes facebook or tiktok"),
     (["--from", "2026-01-02T00:00:00Z", "--to", "2026-01-01T00:00:00Z"], "--from must be earlier"),
     (["--batch", "0"], "--batch=0: takes a number from 1"),
     (["--data", "/nonexistent"], "no stack runs in /nonexistent"),

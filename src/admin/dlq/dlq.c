@@ -5,10 +5,8 @@
 #include <stdio.h>
 
 #include "admin/admin.h"
-#include "admin/target.h"
+#include "admin/servers.h"
 #include "base/clock.h"
-
-#define CONNECT_TIMEOUT_USEC (5 * UINT64_C(1000000))
 
 typedef int (*verb_fn)(struct dlq *q, struct strbuf *err);
 
@@ -19,51 +17,17 @@ static const verb_fn verbs[DLQ_VERB_COUNT] = {
     [DLQ_PURGE] = dlq_purge,
 };
 
-/* The running stack of --data; without the flag, that of var if there is one, else NATS_URL. */
-static int find_url(const struct dlq_options *o, const struct settings *settings,
-                    struct target *target, const char **ret_url, struct strbuf *err)
-{
-    int r = target_look(o->data ? o->data : "var", target, err);
-
-    if (r < 0)
-        return r;
-    *ret_url = target->nats_url[0] ? target->nats_url : settings->nats_url;
-    if (o->data && !target->nats_url[0]) {
-        strbuf_setf(err, "--data=%s: %s", o->data,
-                    target->running ? "run/stack.env cannot be read; be the stack's owner, or root"
-                                    : "no stack runs there");
-        return -ENOENT;
-    }
-    return 0;
-}
-
-static int connect_bus(const char *url, struct log *log, struct bus **ret, struct strbuf *err)
-{
-    const struct bus_options options = {
-        .url = url, .name = "sluice dlq", .log = log, .connect_timeout_usec = CONNECT_TIMEOUT_USEC
-    };
-    int r = bus_open(&options, ret, err);
-
-    if (r == 0 && !bus_wait_connected(*ret, CONNECT_TIMEOUT_USEC)) {
-        strbuf_setf(err, "no NATS server answers within 5 s; is it running? --data and NATS_URL "
-                         "say where");
-        r = -ENOTCONN;
-    }
-    return r;
-}
-
 static int run(const struct dlq_options *o, const struct settings *settings, struct strbuf *err)
 {
     _cleanup_(bus_closep) struct bus *bus = NULL;
     struct dlq q = { .options = o };
-    struct target target;
-    const char *url;
+    struct servers servers;
     struct log log;
-    int r = find_url(o, settings, &target, &url, err);
+    int r = servers_find(o->data, settings, &servers, err);
 
     log_init(&log, "dlq", LOG_ERROR, LOG_TEXT);
     if (r == 0)
-        r = connect_bus(url, &log, &bus, err);
+        r = servers_open_bus(&servers, "sluice dlq", &log, &bus, err);
     if (r < 0)
         return r;
     q.bus = bus;

@@ -4,7 +4,7 @@
 #include <inttypes.h>
 #include <string.h>
 
-#include "base/clock.h"
+#include "admin/arguments.h"
 #include "base/number.h"
 #include "event/batch.h"
 #include "event/event.h"
@@ -59,22 +59,15 @@ static int wrong(struct strbuf *err, const struct settings_flag *flag, const cha
     return -EINVAL;
 }
 
-/* A time, or how long ago. */
 static int take_time(const struct settings_flag *flag, int64_t now_usec, int64_t *ret_nsec,
                      struct strbuf *err)
 {
-    struct span text = span_str(flag->value);
-    uint64_t ago;
-    int64_t at;
+    int64_t at = *ret_nsec / 1000;
+    int r = argument_time(flag, now_usec, &at, err);
 
-    if (!flag->value)
-        return 0;
-    if (parse_duration(text, &ago) == 0 && ago <= (uint64_t)now_usec)
-        at = now_usec - (int64_t)ago;
-    else if (timestamp_parse(text, &at) < 0 || at <= 0 || at > INT64_MAX / 1000)
-        return wrong(err, flag, "a time such as 2026-01-31T12:00:00Z, or how long ago, such as 2h");
-    *ret_nsec = at * 1000;
-    return 0;
+    if (r == 0)
+        *ret_nsec = at * 1000;
+    return r;
 }
 
 static int take_limit(struct dlq_options *o, const struct settings_flag *flag, struct strbuf *err)
