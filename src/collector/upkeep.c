@@ -3,7 +3,6 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "base/clock.h"
 #include "store/ledger_prune.h"
@@ -21,6 +20,7 @@ struct upkeep {
     struct collector *c;
     struct db *db; /* connected during a round only: its end gives the locks back */
     pthread_t thread;
+    struct halt ended; /* the thread is about to end */
     bool runs;
 };
 
@@ -143,17 +143,22 @@ static void *run(void *upkeep)
         do_round(u);
         delay = c->settings->upkeep_interval_usec;
     } while (!halt_wait(&c->stopping, delay));
+    halt_set(&u->ended);
     return NULL;
 }
 
 int upkeep_new(struct collector *c, struct upkeep **ret_upkeep, struct strbuf *err)
 {
     struct upkeep *u = calloc(1, sizeof(*u));
+    int r = u ? halt_init(&u->ended) : -ENOMEM;
     char name[64];
-    int r = -ENOMEM;
 
-    if (!u)
+    if (r < 0) {
+        free(u);
+        u = NULL;
         goto out;
+    }
+    r = -ENOMEM;
     u->c = c;
     (void)snprintf(name, sizeof(name), "sluice %s upkeep", c->source->service);
     u->db = db_new(&(struct db_options){
@@ -181,15 +186,10 @@ out:
  */
 static void join(struct upkeep *u)
 {
-    struct timespec until;
-
-    do {
-        uint64_t at = clock_mono_usec() + JOIN_TICK_USEC;
-
+    do
         db_cancel(u->db);
-        until = (struct timespec){ .tv_sec = (time_t)(at / (uint64_t)USEC_PER_SEC),
-                                   .tv_nsec = (long)(at % (uint64_t)USEC_PER_SEC) * 1000 };
-    } while (pthread_clockjoin_np(u->thread, NULL, CLOCK_MONOTONIC, &until) == ETIMEDOUT);
+    while (!halt_wait(&u->ended, JOIN_TICK_USEC));
+    (void)pthread_join(u->thread, NULL);
 }
 
 struct upkeep *upkeep_free(struct upkeep *u)
@@ -198,6 +198,7 @@ struct upkeep *upkeep_free(struct upkeep *u)
         return NULL;
     if (u->runs)
         join(u);
+    halt_release(&u->ended);
     u->db = db_free(u->db);
     free(u);
     return NULL;
