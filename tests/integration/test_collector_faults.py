@@ -87,8 +87,8 @@ def test_killed_many_times_under_load(start_role, nats, database):
     role = start_role("fb-collector", env={**FAST, "BATCH_MAX_EVENTS": 300}).wait_ready()
     with Publisher(nats) as publisher:
         for _ in range(6):
-            publisher.send_in_messages(events(500), 25)
             before = stored(database)
+            publisher.send_in_messages(events(500), 25)
             wait_for(lambda: stored(database) > before, 20, "some events to be stored")  # noqa: B023
             role.kill9()
             role.start()

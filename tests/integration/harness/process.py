@@ -7,7 +7,14 @@ import socket
 import subprocess
 
 
-PORTS = range(10000, 20000)
+def own_share(ports):
+    """Those of this worker: the others look for free ones at the same moment, and a server that was stopped for a
+    while must find its own again."""
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0")[2:])
+    return ports[number::int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))]
+
+
+PORTS = own_share(range(10000, 20000))
 _given = set()
 
 

@@ -14,6 +14,7 @@ import tempfile
 import requests
 
 from .binary import sluice_binary
+from .process import own_share
 from .roles import clean_environment, parse_metrics
 from .wait import wait_for
 
@@ -27,7 +28,8 @@ SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime e
 
 def free_port_base():
     """Eight consecutive ports that nothing holds, below the kernel's ephemeral range."""
-    for base in random.sample(range(20000, 32000, 8), 200):
+    bases = own_share(range(20000, 32000, 8))
+    for base in random.sample(bases, len(bases)):
         with contextlib.ExitStack() as sockets:
             try:
                 for port in range(base, base + 8):
