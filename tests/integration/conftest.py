@@ -10,7 +10,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from harness.roles import Role  # noqa: E402
-from harness.servers import NatsServer, PostgresServer  # noqa: E402
+from harness.servers import NatsServer, PostgresServer, running  # noqa: E402
 
 
 def pytest_make_parametrize_id(val, argname):
@@ -22,33 +22,21 @@ def pytest_make_parametrize_id(val, argname):
 
 @pytest.fixture(scope="module")
 def nats():
-    server = NatsServer()
-    try:
-        server.start()
+    with running(NatsServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
 def other_nats():
     """For a test that must have the streams for itself."""
-    server = NatsServer()
-    try:
-        server.start()
+    with running(NatsServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="session")
 def postgres():
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="module")

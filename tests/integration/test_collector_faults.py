@@ -7,7 +7,7 @@ import pytest
 
 from harness.collector import (Publisher, consumer_state, context_line, dead_letters, drained, line_of, metric)
 from harness.events import facebook_checkout, facebook_event
-from harness.servers import NatsServer, PostgresServer
+from harness.servers import NatsServer, PostgresServer, running
 from harness.wait import wait_for
 
 FAST = {"ACK_WAIT": "2s"}
@@ -16,12 +16,8 @@ FAST = {"ACK_WAIT": "2s"}
 @pytest.fixture(scope="module")
 def postgres():
     """A cluster of our own: these tests stop it."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture
@@ -31,12 +27,8 @@ def database(postgres):
 
 @pytest.fixture
 def nats():
-    server = NatsServer()
-    try:
-        server.start()
+    with running(NatsServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 def stored(database):

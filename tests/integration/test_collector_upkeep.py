@@ -10,7 +10,7 @@ import pytest
 from harness.collector import SOURCES, Publisher, consumer_state, drained, metric
 from harness.events import facebook_checkout, facebook_event, random_event, tiktok_event, timestamp
 from harness.nats_client import JetStreamError
-from harness.servers import NatsServer, PostgresServer
+from harness.servers import NatsServer, PostgresServer, running
 from harness.wait import wait_for
 
 FACEBOOK = "FACEBOOK_EVENTS"
@@ -20,23 +20,15 @@ STREAM_FULL = 10077  # maximum bytes exceeded
 
 @pytest.fixture
 def nats():
-    server = NatsServer()
-    try:
-        server.start()
+    with running(NatsServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="module")
 def postgres():
     """A cluster of our own: these tests stop it."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture

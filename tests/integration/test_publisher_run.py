@@ -21,14 +21,10 @@ STREAMS = ["FACEBOOK_EVENTS", "TIKTOK_EVENTS"]
 @pytest.fixture
 def nats():
     """Fresh streams for each test."""
-    from harness.servers import NatsServer
+    from harness.servers import NatsServer, running
 
-    server = NatsServer()
-    try:
-        server.start()
+    with running(NatsServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 def environment(port):

@@ -10,19 +10,15 @@ import psycopg2
 import pytest
 
 from harness.binary import sluice_binary
-from harness.servers import PostgresServer
+from harness.servers import PostgresServer, running
 from harness.wait import wait_for, within
 
 
 @pytest.fixture(scope="module")
 def postgres():
     """A cluster of our own: these tests stop it."""
-    server = PostgresServer()
-    try:
-        server.start()
+    with running(PostgresServer()) as server:
         yield server
-    finally:
-        server.remove()
 
 
 @pytest.fixture(scope="module")

@@ -1,4 +1,5 @@
 """A private nats-server and a private PostgreSQL cluster, which a test can stop, kill and pause."""
+import contextlib
 import glob
 import os
 import shutil
@@ -53,6 +54,16 @@ class Server:
         if self.process and self.process.alive():
             self.process.kill9()
         shutil.rmtree(self.dir, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def running(server):
+    """Started, and removed whatever happens."""
+    try:
+        server.start()
+        yield server
+    finally:
+        server.remove()
 
 
 class NatsServer(Server):
