@@ -78,13 +78,13 @@ typedef int (*http_query_fn)(void *ctx, struct span name, struct span value);
 int http_query_each(const struct http_request *req, http_query_fn fn, void *ctx);
 
 /* Called on the loop thread when the body is complete. It MUST call http_reply*() exactly once, now
- * or later, on that thread. Until then the connection is suspended. */
+ * or later, on that thread. */
 typedef void (*http_handler_fn)(struct http_request *req, void *ctx);
 /* The request's deadline passed, or the server stops, before the answer (the server answers 503
  * then): the handler must forget the request; http_reply*() MUST NOT be called any more, and
  * nothing of the request be touched. Loop thread. May be NULL for handlers that always answer at
- * once. A client that goes away while its request is handled is noticed only at the answer, so this
- * is not called for it. */
+ * once. A client that goes away while its request is handled is noticed early (this is called, and
+ * nothing is answered) or only at the answer. */
 typedef void (*http_abort_fn)(struct http_request *req, void *ctx);
 
 struct http_route {

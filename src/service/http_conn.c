@@ -37,7 +37,7 @@ void http_conn_set_phase(struct http_conn *conn, enum conn_phase phase)
         return;
     TAILQ_REMOVE(&loop->lists[from], conn, link);
     TAILQ_INSERT_TAIL(&loop->lists[to], conn, link);
-    conn->since_usec = clock_mono_usec();
+    conn->since_usec = loop->now_usec;
 }
 
 void http_conn_shut(struct http_conn *conn)
@@ -66,6 +66,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
     struct http_loop *loop = cls;
     struct http_conn *conn = *context;
 
+    loop->progress = true;
     if (code == MHD_CONNECTION_NOTIFY_STARTED) {
         conn = calloc(1, sizeof(*conn));
         if (!conn)
@@ -73,7 +74,7 @@ static void on_connection(void *cls, struct MHD_Connection *mhd, void **context,
         conn->loop = loop;
         conn->mhd = mhd;
         conn->fd = MHD_get_connection_info(mhd, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-        conn->since_usec = clock_mono_usec();
+        conn->since_usec = loop->now_usec;
         TAILQ_INSERT_TAIL(&loop->lists[LIST_IDLE], conn, link);
         stat_add(&loop->connections, 1);
         *context = conn;
@@ -122,6 +123,7 @@ static void *on_request_line(void *cls UNUSED, const char *uri, struct MHD_Conne
         exchange_put(conn->loop, ex);
         return NULL;
     }
+    conn->loop->progress = true;
     conn->exchange = ex;
     http_conn_set_phase(conn, CONN_RECEIVING);
     return ex;
@@ -171,6 +173,7 @@ static enum MHD_Result see_body(struct exchange *ex, const char *data, size_t *l
     int r;
 
     *len = 0;
+    ex->conn->loop->progress = true;
     if (ex->replied || ex->refusal.status)
         return MHD_YES; /* discarded */
     r = http_body_add(ex, data, n, ex->expected);
@@ -191,6 +194,11 @@ static enum MHD_Result handle(struct exchange *ex)
 {
     struct http_conn *conn = ex->conn;
 
+    if (conn->wait == WAIT_PARKED) {
+        http_wait_again(conn);
+        return MHD_YES;
+    }
+    conn->loop->progress = true;
     if (ex->replied)
         return MHD_NO; /* a lingering client has sent all, or the answer could not be queued */
     if (!ex->refusal.status && is_crowded(ex))
@@ -202,11 +210,8 @@ static enum MHD_Result handle(struct exchange *ex)
     ex->req.body = span_of(ex->body_len ? ex->body : ex->empty, ex->body_len);
     http_conn_set_phase(conn, CONN_HANDLING);
     ex->route->handler(&ex->req, ex->route->ctx);
-    if (ex->replied)
-        return MHD_YES;
-    conn->suspended = true;
-    atomic_fetch_add_explicit(&conn->loop->server->handled, 1, memory_order_relaxed);
-    MHD_suspend_connection(conn->mhd);
+    if (!ex->replied)
+        http_wait_begin(conn);
     return MHD_YES;
 }
 
@@ -225,6 +230,14 @@ static enum MHD_Result on_access(void *cls UNUSED, struct MHD_Connection *mhd UN
     if (*len)
         return see_body(ex, data, len);
     return handle(ex);
+}
+
+/* Its client went away while it was parked. */
+static void abandon(struct exchange *ex)
+{
+    http_wait_end(ex->conn);
+    if (ex->route->aborted)
+        ex->route->aborted(&ex->req, ex->route->ctx);
 }
 
 /* What MHD answered by itself: malformed lines, headers over the limit. */
@@ -254,7 +267,10 @@ static void on_completed(void *cls, struct MHD_Connection *mhd UNUSED, void **co
     if (!ex)
         return;
     *context = NULL;
-    if (!ex->replied)
+    loop->progress = true;
+    if (!ex->replied && ex->conn->phase == CONN_HANDLING)
+        abandon(ex);
+    else if (!ex->replied)
         count_mhd_refusal(ex);
     ex->conn->exchange = NULL;
     http_conn_set_phase(ex->conn, CONN_IDLE);

@@ -15,6 +15,9 @@
 #include "service/http_private.h"
 
 #define EVENTS_MAX 32
+/* With a connection parked MHD would never sleep. It may have something to do besides, so that it
+ * is not slept on for long; it does not say. */
+#define PARKED_LOOK_MSEC 1
 #define UNSENT_USEC (500 * USEC_PER_MSEC) /* for the last answers of a stopping loop */
 
 static int add_fd(struct http_loop *loop, int fd, void *ptr)
@@ -71,6 +74,8 @@ static int sleep_msec(struct http_loop *loop)
         return 0;
     if (MHD_get_timeout(loop->mhd, &mhd_msec) == MHD_YES)
         msec = mhd_msec;
+    if (msec == 0 && loop->parked && !loop->progress)
+        msec = PARKED_LOOK_MSEC;
     if (msec == 0)
         return 0;
     if (loop->stopping)
@@ -120,7 +125,7 @@ static void run_mhd(struct http_loop *loop)
 {
     uint64_t before = atomic_load_explicit(&loop->connections, memory_order_relaxed);
 
-    loop->again = false;
+    loop->again = loop->progress = false;
     (void)MHD_run(loop->mhd);
     if (atomic_load_explicit(&loop->connections, memory_order_relaxed) < before)
         loop->again = true;
@@ -131,6 +136,7 @@ static void turn(struct http_loop *loop)
     struct epoll_event events[EVENTS_MAX];
     int n = epoll_wait(loop->epoll_fd, events, EVENTS_MAX, sleep_msec(loop));
 
+    loop->now_usec = clock_mono_usec();
     dispatch(loop, events, n);
     run_posts(loop);
     run_mhd(loop);

@@ -25,6 +25,9 @@ enum conn_phase {
     CONN_CLOSING,   /* shut down; MHD is about to notice */
 };
 
+/* How a connection waits for its handler's answer. */
+enum conn_wait { WAIT_NONE, WAIT_PARKED, WAIT_SUSPENDED };
+
 enum conn_list { LIST_IDLE, LIST_ACTIVE, LIST_SENDING, LIST_LINGERING, LIST_CLOSING, LIST_COUNT };
 
 /* What a refusal is counted as. */
@@ -81,7 +84,8 @@ struct http_conn {
     struct exchange *exchange;  /* NULL between requests */
     struct http_client *client; /* NULL without limits by address */
     int fd;                     /* borrowed from MHD */
-    bool suspended;
+    enum conn_wait wait;
+    uint64_t parked_usec; /* since when, if parked */
 };
 TAILQ_HEAD(http_conns, http_conn);
 
@@ -106,8 +110,11 @@ struct http_loop {
     size_t hook_count, watch_count;
     _Atomic(struct http_post *) posts; /* newest first */
     struct http_post drain_post, stop_post;
-    uint64_t places; /* connections that it takes */
-    bool again;      /* MHD has something to do at once: it must not be slept on */
+    uint64_t places;   /* connections that it takes */
+    uint64_t now_usec; /* monotonic, as of the turn: exact enough for deadlines */
+    size_t parked;     /* connections */
+    bool again;        /* MHD has something to do at once: it must not be slept on */
+    bool progress;     /* the last run of MHD did more than ask for the answers of parked ones */
     bool draining, stopping;
     bool settled;          /* drained: nothing in flight, nobody idle; under the server's lock */
     uint64_t drained_usec; /* when the drain began */
@@ -152,6 +159,13 @@ int http_conn_start_daemon(struct http_loop *loop) MUST_CHECK;
 void http_conn_set_phase(struct http_conn *conn, enum conn_phase phase);
 /* Ends both directions; MHD then sees the end and frees the connection. */
 void http_conn_shut(struct http_conn *conn);
+
+/* http_wait.c */
+void http_wait_begin(struct http_conn *conn);
+/* MHD asks for the answer of a parked one. */
+void http_wait_again(struct http_conn *conn);
+/* The answer is queued, or will never be. */
+void http_wait_end(struct http_conn *conn);
 
 /* http_exchange.c */
 struct exchange *exchange_get(struct http_loop *loop, struct http_conn *conn);

@@ -44,24 +44,21 @@ static void send_response(struct exchange *ex, unsigned status, const char *cont
     /* From another thread, or twice, it would work most of the time: better to fail in the first
      * test. */
     assert(pthread_equal(pthread_self(), conn->loop->self) && !ex->replied);
-    if (response) {
+    if (response)
         add_headers(ex, response, content_type, headers, count);
-        queued = MHD_queue_response(conn->mhd, status, response);
-        MHD_destroy_response(response);
-    }
     ex->replied = true;
     http_conn_set_phase(conn, CONN_SENDING);
-    if (queued != MHD_YES)
-        http_conn_shut(conn);
-    if (conn->suspended) {
-        conn->suspended = false;
-        conn->loop->again = true;
-        atomic_fetch_sub_explicit(&conn->loop->server->handled, 1, memory_order_relaxed);
-        MHD_resume_connection(conn->mhd);
-    }
     stat_add(&conn->loop->answered, 1);
     http_metrics_answer(conn->loop->server, ex->route, status, usec);
     log_answer(ex, status, usec);
+    /* Last: where its headers find no room, MHD ends the request, and the exchange is gone. */
+    if (response) {
+        queued = MHD_queue_response(conn->mhd, status, response);
+        MHD_destroy_response(response);
+    }
+    if (queued != MHD_YES)
+        http_conn_shut(conn);
+    http_wait_end(conn);
 }
 
 void http_reply(struct http_request *req, unsigned status, const char *content_type,
