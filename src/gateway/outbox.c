@@ -178,6 +178,9 @@ void outbox_collect(struct outbox *ob)
 
     while (bus_publisher_next(ob->publisher, &result))
         settle(ob, &result, now);
+    /* What gathered behind a message that is confirmed now need not wait for the end of the turn:
+     * the server works on it while the answers go out. */
+    outbox_flush_shared(ob);
 }
 
 void outbox_wait(struct outbox *ob, uint64_t usec)
