@@ -13,8 +13,8 @@
 /* A row of `status`. u: NULL for the supervisor itself. */
 struct row {
     const char *name;
-    pid_t pid; /* 0 = none */
-    uint32_t port;
+    pid_t pid;                   /* 0 = none */
+    uint32_t port, metrics_port; /* 0 = none */
     const char *state;
     const char *reason;
 };
@@ -22,9 +22,15 @@ typedef void row_fn(void *out, const struct row *row);
 
 static void unit_rows(const struct unit *u, row_fn *fn, void *out)
 {
-    struct row row = { u->name, u->main.pid, u->port, unit_state_names[u->state], u->reason.ptr };
+    struct row row = { .name = u->name,
+                       .pid = u->main.pid,
+                       .port = u->port,
+                       .metrics_port = u->listen_count ? u->own_port : 0,
+                       .state = unit_state_names[u->state],
+                       .reason = u->reason.ptr };
 
     fn(out, &row);
+    row.metrics_port = 0; /* which of the processes answers is open */
     row.reason = "";
     row.pid = u->next.pid;
     row.state = unit_state_names[UNIT_STARTING];
@@ -39,12 +45,22 @@ static void unit_rows(const struct unit *u, row_fn *fn, void *out)
 static void each_row(const struct supervisor *s, row_fn *fn, void *out)
 {
     static const char *const phases[] = { "starting", "ready", "stopping", "stopped" };
-    const struct row own = { "supervisor", getpid(), 0, phases[s->phase], "" };
+    const struct row own = {
+        .name = "supervisor", .pid = getpid(), .state = phases[s->phase], .reason = ""
+    };
 
     fn(out, &own);
     for (size_t i = 0; i < s->plan.count; i++)
         if (!s->plan.units[i].kind->once)
             unit_rows(&s->plan.units[i], fn, out);
+}
+
+static void json_positive(struct json_out *j, uint64_t value)
+{
+    if (value)
+        json_u64(j, value);
+    else
+        json_null(j);
 }
 
 static void add_json(void *out, const struct row *row)
@@ -55,17 +71,15 @@ static void add_json(void *out, const struct row *row)
     json_key(j, "name");
     json_str(j, row->name);
     json_key(j, "pid");
-    if (row->pid)
-        json_i64(j, row->pid);
-    else
-        json_null(j);
+    json_positive(j, (uint64_t)row->pid);
     json_key(j, "port");
-    if (row->port)
-        json_u64(j, row->port);
-    else
-        json_null(j);
+    json_positive(j, row->port);
+    json_key(j, "metricsPort");
+    json_positive(j, row->metrics_port);
     json_key(j, "state");
     json_str(j, row->state);
+    json_key(j, "reason");
+    json_str(j, row->reason);
     json_object_end(j);
 }
 
