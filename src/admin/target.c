@@ -97,6 +97,16 @@ static void read_env(struct target *t)
         (void)fclose(file);
 }
 
+/* Without the name of the command that said it: ours is another one. */
+static void set_why(struct target *t, struct span said)
+{
+    const struct span prefix = SPAN("sluice status: ");
+
+    if (said.len > prefix.len && memcmp(said.ptr, prefix.ptr, prefix.len) == 0)
+        said = span_of(said.ptr + prefix.len, said.len - prefix.len);
+    (void)snprintf(t->why, sizeof(t->why), "%.*s", SPAN_ARG(said));
+}
+
 int target_look(const char *data, struct target *ret, struct strbuf *err)
 {
     const char *argv[] = { "/proc/self/exe", "status", "--json", "--data", data, NULL };
@@ -116,7 +126,7 @@ int target_look(const char *data, struct target *ret, struct strbuf *err)
         t.running = t.count > 0;
     }
     if (!t.running)
-        (void)snprintf(t.why, sizeof(t.why), "%.*s", SPAN_ARG(span_trim(strbuf_span(&said))));
+        set_why(&t, span_trim(strbuf_span(&said)));
     *ret = t;
     return 0;
 }
