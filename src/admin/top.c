@@ -84,21 +84,19 @@ static void pause_usec(uint64_t usec)
 static int print(const struct top *t, const struct sample *before, const struct sample *now,
                  struct strbuf *err)
 {
-    _cleanup_free_ struct model *m = malloc(sizeof(*m));
     _cleanup_strbuf_ struct strbuf out;
-    int r = m ? 0 : -ENOMEM;
+    struct model m;
+    int r;
 
     strbuf_init(&out, OUTPUT_MAX_BYTES);
-    if (r == 0) {
-        model_make(m, before, now);
-        r = t->json ? top_print_json(m, &out) : top_print_text(m, t->about, t->interval_usec, &out);
-    }
+    model_make(&m, before, now);
+    r = t->json ? top_print_json(&m, &out) : top_print_text(&m, t->about, t->interval_usec, &out);
     if (r < 0) {
         strbuf_setf(err, "%s", strerror(-r));
         return r;
     }
     fputs(out.ptr, stdout);
-    return !now->running ? EXIT_NOTHING_RUNS : m->not_fine ? EXIT_NOT_FINE : EXIT_FINE;
+    return !now->running ? EXIT_NOTHING_RUNS : m.not_fine ? EXIT_NOT_FINE : EXIT_FINE;
 }
 
 /* Rates need two looks. On a terminal that cannot move its cursor, one page after the other. */
@@ -114,9 +112,10 @@ static int print_pages(const struct top *t, struct strbuf *err)
         return -ENOMEM;
     }
     sample_take(&t->options, NULL, before);
+    if (!before->running && !again)
+        return print(t, NULL, before, err);
     do {
-        if (before->running || again)
-            pause_usec(t->interval_usec);
+        pause_usec(t->interval_usec);
         sample_take(&t->options, before, now);
         r = print(t, before, now, err);
         *before = *now;

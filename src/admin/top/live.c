@@ -28,19 +28,17 @@ struct live {
 static int draw(struct live *l)
 {
     _cleanup_canvas_ struct canvas page = { 0 };
-    _cleanup_free_ struct model *m = malloc(sizeof(*m));
+    struct model m;
     unsigned width, height;
     int r;
 
-    if (!m)
-        return -ENOMEM;
     terminal_size(l->terminal.out, &width, &height);
     r = canvas_init(&page, width, height);
     if (r < 0)
         return r;
     if (l->now) {
-        model_make(m, l->before, l->now);
-        (void)screen_draw(&page, m, &l->screen);
+        model_make(&m, l->before, l->now);
+        (void)screen_draw(&page, &m, &l->screen);
     } else {
         (void)canvas_put(&page, 0, 0, STYLE_PLAIN, "sluice top  looking ...");
     }

@@ -85,10 +85,10 @@ static bool json_complains(struct span line, struct complaint *ret)
     const char *why;
     bool complains = false;
 
+    strbuf_init(&text, LOG_LINE_MAX + JSON_PADDING);
     /* most lines are none, and need no parser */
     if (!contains(line, SPAN("\"level\":\"warn\"")) && !contains(line, SPAN("\"level\":\"error\"")))
         return false;
-    strbuf_init(&text, LOG_LINE_MAX + JSON_PADDING);
     parser = json_parser_new(LOG_LINE_MAX, DEPTH_MAX);
     if (parser && strbuf_addspan(&text, line) == 0 && strbuf_reserve(&text, JSON_PADDING) == 0 &&
         json_parse(parser, strbuf_span(&text), &root, &why) == 0 &&

@@ -10,6 +10,7 @@
 #include "base/clock.h"
 
 #define ROOMY_HEIGHT 26 /* from here on sections have a blank line between */
+#define CLOCK_WIDTH 50  /* from here on the first line has room for the time */
 #define WHEN_WIDTH 9
 
 static void text_at(struct page *p, enum style style, const char *text)
@@ -34,8 +35,9 @@ static void head(struct page *p)
                    format_seconds((double)p->options->interval_usec / USEC_PER_SEC).s,
                    time.len > 19 ? time.ptr + 11 : "");
     (void)canvas_put(p->c, p->row, 0, STYLE_TITLE, left);
-    canvas_put_right(p->c, p->row, p->c->width, p->c->width,
-                     p->options->paused ? STYLE_WARN : STYLE_PLAIN, right);
+    if (p->c->width >= CLOCK_WIDTH)
+        canvas_put_right(p->c, p->row, p->c->width, p->c->width,
+                         p->options->paused ? STYLE_WARN : STYLE_PLAIN, right);
     p->row++;
 }
 
