@@ -137,7 +137,6 @@ int admin_top(int argc, char **argv)
         settings_release(&t.settings);
         return r < 0 ? EXIT_WRONG : EXIT_FINE;
     }
-    strbuf_reset(&err);
     if (!t.once && terminal_is_able(STDIN_FILENO, STDOUT_FILENO))
         r = live_run(&t.options, t.about, t.interval_usec, &err);
     else
