@@ -13,7 +13,7 @@
 
 #define TARGET_PROCESSES_MAX 64
 #define TARGET_TEXT_MAX 512
-#define TARGET_REASON_MAX 256
+#define TARGET_REASON_MAX 1024
 
 struct target_process {
     char name[32]; /* "gateway", "gateway-2" */

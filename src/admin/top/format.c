@@ -7,6 +7,7 @@
 #include "base/macros.h"
 
 #define GROUPED_MAX 1e6
+#define ROUNDED_UP 0.999995 /* with two decimals it reads as the next unit */
 
 struct unit {
     double size;
@@ -38,20 +39,19 @@ struct format format_number(double value)
 {
     static const struct unit units[] = { { 1, "" }, { 1e6, "M" }, { 1e9, "G" }, { 1e12, "T" } };
     struct format f;
-    long whole;
+    size_t i = 1;
 
     if (isnan(value) || value < 1000)
         return in_units(value, units, 1);
-    whole = lround(MIN(value, GROUPED_MAX));
-    if (whole < (long)GROUPED_MAX) {
+    if (round(value) < GROUPED_MAX) {
+        long whole = lround(value);
+
         (void)snprintf(f.s, sizeof(f.s), "%ld,%03ld", whole / 1000, whole % 1000);
         return f;
     }
-    for (size_t i = 1; i < ARRAY_SIZE(units); i++)
-        if (i + 1 == ARRAY_SIZE(units) || value < units[i + 1].size * 0.99995) {
-            (void)snprintf(f.s, sizeof(f.s), "%.2f%s", value / units[i].size, units[i].name);
-            break;
-        }
+    while (i + 1 < ARRAY_SIZE(units) && value >= units[i + 1].size * ROUNDED_UP)
+        i++;
+    (void)snprintf(f.s, sizeof(f.s), "%.2f%s", value / units[i].size, units[i].name);
     return f;
 }
 

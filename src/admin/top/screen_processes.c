@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "admin/top/format.h"
 #include "admin/top/screen_page.h"
@@ -6,6 +7,8 @@
 #define STATE_WIDTH 10
 #define NUMBER_WIDTH 9
 #define COMPLAINTS_ROOM 4
+#define INDENT 2U
+#define REASON_ROWS_MAX 3U
 
 struct process_layout {
     bool port, pid;
@@ -47,6 +50,28 @@ static unsigned integer_column(struct page *p, unsigned column, int64_t value)
     return number_column(p, column, STYLE_PLAIN, text);
 }
 
+static unsigned reason_width(const struct page *p)
+{
+    return p->c->width > INDENT ? p->c->width - INDENT : 1;
+}
+
+static unsigned reason_rows(const struct page *p, const struct model_process *row)
+{
+    unsigned width = reason_width(p), len = (unsigned)strlen(row->process->reason);
+
+    return MIN((len + width - 1) / width, REASON_ROWS_MAX);
+}
+
+/* Below its process, over the whole width. */
+static void reason(struct page *p, const struct model_process *row)
+{
+    unsigned width = reason_width(p);
+    const char *text = row->process->reason;
+
+    for (unsigned left = reason_rows(p, row); left > 0; left--, text += width)
+        (void)canvas_put(p->c, p->row++, INDENT, row->fine ? STYLE_WARN : STYLE_BAD, text);
+}
+
 static void process(struct page *p, const struct model_process *row)
 {
     struct process_layout layout = layout_for(p);
@@ -67,14 +92,12 @@ static void process(struct page *p, const struct model_process *row)
         (void)canvas_put(p->c, p->row, column + 2, STYLE_PLAIN, work);
     }
     p->row++;
-    if (row->process->reason[0])
-        (void)canvas_put(p->c, p->row++, 2, row->fine ? STYLE_WARN : STYLE_BAD,
-                         row->process->reason);
+    reason(p, row);
 }
 
-static unsigned height_of(const struct model_process *row)
+static unsigned height_of(const struct page *p, const struct model_process *row)
 {
-    return row->process->reason[0] ? 2 : 1;
+    return 1 + reason_rows(p, row);
 }
 
 /* Those of one kind that still fit above `end`; returns how many did not. */
@@ -87,7 +110,7 @@ static size_t processes_of(struct page *p, bool fine, bool all, unsigned end)
 
         if (!all && row->fine != fine)
             continue;
-        if (left > 0 || p->row + height_of(row) > end)
+        if (left > 0 || p->row + height_of(p, row) > end)
             left++;
         else
             process(p, row);
@@ -103,7 +126,7 @@ void page_processes(struct page *p)
     char text[64];
 
     for (size_t i = 0; i < p->m->process_count; i++)
-        wanted += height_of(&p->m->processes[i]);
+        wanted += height_of(p, &p->m->processes[i]);
     process_titles(p);
     if (wanted <= end) {
         (void)processes_of(p, true, /* all= */ true, end);

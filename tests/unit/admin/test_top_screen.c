@@ -162,6 +162,23 @@ static void a_low_page_keeps_what_is_wrong(UNUSED void **state)
     assert_true(strstr(page, "gateway ") < strstr(page, "fb-collector "));
 }
 
+/* A long reason goes on below, three rows at most. */
+static void reasons_are_wrapped(UNUSED void **state)
+{
+    char *reason = sample.processes[1].reason;
+
+    (void)snprintf(reason, TARGET_REASON_MAX, "%.*s", 18, "one two three four five");
+    assert_has(draw(20, 40), "\n  one two three four\n\nLAST");
+    (void)snprintf(reason, TARGET_REASON_MAX, "%s", "one two three four five");
+    assert_has(draw(20, 40), "\n  one two three four\n   five\n");
+    memset(reason, 'x', 200);
+    reason[200] = '\0';
+    assert_has(draw(20, 40),
+               "\n  xxxxxxxxxxxxxxxxxx\n  xxxxxxxxxxxxxxxxxx\n  xxxxxxxxxxxxxxxxxx\n");
+    assert_has_not(draw(20, 40),
+                   "xxx\n  xxxxxxxxxxxxxxxxxx\n  xxxxxxxxxxxxxxxxxx\n  xxxxxxxxxxxxxxxxxx");
+}
+
 static void what_is_missing_is_marked(UNUSED void **state)
 {
     model.partial = true;
@@ -232,6 +249,7 @@ int main(void)
         cmocka_unit_test_setup(columns_come_with_the_width, set_up),
         cmocka_unit_test_setup(no_size_is_too_small_or_too_large, set_up),
         cmocka_unit_test_setup(a_low_page_keeps_what_is_wrong, set_up),
+        cmocka_unit_test_setup(reasons_are_wrapped, set_up),
         cmocka_unit_test_setup(what_is_missing_is_marked, set_up),
         cmocka_unit_test_setup(complaints_are_shown, set_up),
         cmocka_unit_test_setup(when_nothing_runs_it_says_why, set_up),
