@@ -162,8 +162,7 @@ def test_keys(stack, top):
     paused = screen.text()
     send(stack, 2)
     assert screen.text() == paused
-    screen.press(b"\x1b[A")  # an arrow is none of its keys
-    screen.press(b"p")
+    screen.press(b"\x1b[A\x1b[1;5q\x1bOp\x1bp")  # others are none of its keys; p in the end is
     wait_for(lambda: "PAUSED" not in screen.text(), 10, "it to go on")
     assert screen.process.poll() is None
 

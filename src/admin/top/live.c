@@ -15,6 +15,7 @@
 #include "base/clock.h"
 
 #define CTRL_L '\x0c'
+#define ESCAPE '\033'
 
 struct live {
     struct terminal terminal;
@@ -92,6 +93,20 @@ static int press(struct live *l, char key)
     return draw(l);
 }
 
+/* Arrows and the like are none of our keys, and none of the letters in them is. How many bytes
+ * belong to one behind its escape: "[1;5A", "OP", nothing (ECMA-48, 5.4). */
+static ssize_t escape_rest(const char *keys, ssize_t n)
+{
+    ssize_t i = 1;
+
+    if (n == 0 || (keys[0] != '[' && keys[0] != 'O'))
+        return 0;
+    if (keys[0] == '[')
+        while (i < n && (keys[i] < '@' || keys[i] > '~'))
+            i++;
+    return MIN(i + 1, n);
+}
+
 static int read_keys(struct live *l)
 {
     char keys[64];
@@ -102,10 +117,11 @@ static int read_keys(struct live *l)
         l->leave = n == 0 || errno != EINTR; /* the terminal went away */
         return 0;
     }
-    if (keys[0] == '\033') /* an arrow, or a paste: none of ours */
-        return 0;
     for (ssize_t i = 0; r == 0 && !l->leave && i < n; i++)
-        r = press(l, keys[i]);
+        if (keys[i] == ESCAPE)
+            i += escape_rest(keys + i + 1, n - i - 1);
+        else
+            r = press(l, keys[i]);
     return r;
 }
 
