@@ -22,6 +22,14 @@ static void take_port(uint32_t *to, struct json_value value)
         *to = (uint32_t)json_int_of(value);
 }
 
+static void take_number(double *to, struct json_value value)
+{
+    enum json_kind kind = json_kind_of(value);
+
+    if (kind == JSON_INT || kind == JSON_UINT || kind == JSON_DOUBLE)
+        *to = json_double_of(value);
+}
+
 static void take_process(struct target *t, struct json_value item)
 {
     struct target_process *p = &t->processes[t->count];
@@ -44,6 +52,10 @@ static void take_process(struct target *t, struct json_value item)
             take_port(&p->port, value);
         else if (span_eq(key, SPAN("metricsPort")))
             take_port(&p->metrics_port, value);
+        else if (span_eq(key, SPAN("cpuSeconds")))
+            take_number(&p->cpu_seconds, value);
+        else if (span_eq(key, SPAN("memoryBytes")))
+            take_number(&p->memory_bytes, value);
     }
     t->count++;
 }

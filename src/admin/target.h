@@ -22,6 +22,8 @@ struct target_process {
     int64_t pid;                    /* 0 = none */
     uint32_t port;                  /* 0 = none */
     uint32_t metrics_port;          /* where this very process answers GET /metrics; 0 = nowhere */
+    double cpu_seconds;             /* with those of all that it has started */
+    double memory_bytes;            /* 0 = not known */
 };
 
 struct target {

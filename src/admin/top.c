@@ -102,23 +102,22 @@ static int print(const struct top *t, const struct sample *before, const struct 
 /* Rates need two looks. On a terminal that cannot move its cursor, one page after the other. */
 static int print_pages(const struct top *t, struct strbuf *err)
 {
-    _cleanup_free_ struct sample *before = calloc(1, sizeof(*before)),
-                                 *now = calloc(1, sizeof(*now));
+    _cleanup_free_ struct sample *looks = calloc(2, sizeof(*looks));
     bool again = !t->once && isatty(STDOUT_FILENO) && isatty(STDIN_FILENO);
     int r;
 
-    if (!before || !now) {
+    if (!looks) {
         strbuf_setf(err, "out of memory");
         return -ENOMEM;
     }
-    sample_take(&t->options, NULL, before);
-    if (!before->running && !again)
-        return print(t, NULL, before, err);
+    sample_take(&t->options, NULL, &looks[0]);
+    if (!looks[0].running && !again)
+        return print(t, NULL, &looks[0], err);
     do {
         pause_usec(t->interval_usec);
-        sample_take(&t->options, before, now);
-        r = print(t, before, now, err);
-        *before = *now;
+        sample_take(&t->options, &looks[0], &looks[1]);
+        r = print(t, &looks[0], &looks[1], err);
+        looks[0] = looks[1];
     } while (r >= 0 && again && putchar('\n') != EOF && fflush(stdout) == 0);
     return r;
 }

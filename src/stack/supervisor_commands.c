@@ -6,9 +6,11 @@
 #include <unistd.h>
 
 #include "base/json_out.h"
+#include "base/usage.h"
 #include "stack/supervisor.h"
 
 #define REPLY_MAX_BYTES (CONTROL_PACKET_MAX - 1)
+#define MEBIBYTE (1024.0 * 1024)
 
 /* A row of `status`. u: NULL for the supervisor itself. */
 struct row {
@@ -55,6 +57,12 @@ static void each_row(const struct supervisor *s, row_fn *fn, void *out)
             unit_rows(&s->plan.units[i], fn, out);
 }
 
+/* Of a server with all the processes that it runs. False when there is none. */
+static bool usage_of_row(const struct row *row, struct usage *ret)
+{
+    return row->pid && usage_of(row->pid, row->pid != getpid(), ret) == 0;
+}
+
 static void json_positive(struct json_out *j, uint64_t value)
 {
     if (value)
@@ -66,7 +74,9 @@ static void json_positive(struct json_out *j, uint64_t value)
 static void add_json(void *out, const struct row *row)
 {
     struct json_out *j = out;
+    struct usage usage = { 0 };
 
+    (void)usage_of_row(row, &usage);
     json_object(j);
     json_key(j, "name");
     json_str(j, row->name);
@@ -80,20 +90,29 @@ static void add_json(void *out, const struct row *row)
     json_str(j, row->state);
     json_key(j, "reason");
     json_str(j, row->reason);
+    json_key(j, "cpuSeconds");
+    json_double(j, usage.cpu_seconds);
+    json_key(j, "memoryBytes");
+    json_positive(j, usage.memory_bytes);
     json_object_end(j);
 }
 
 static void add_text(void *out, const struct row *row)
 {
     struct strbuf *text = out;
-    char pid[16] = "-", port[16] = "-";
+    char pid[16] = "-", port[16] = "-", memory[32] = "-", cpu[32] = "-";
+    struct usage usage;
 
     if (row->pid)
         (void)snprintf(pid, sizeof(pid), "%d", (int)row->pid);
     if (row->port)
         (void)snprintf(port, sizeof(port), "%u", row->port);
-    (void)strbuf_addf(text, "%-18s %8s %6s  %-9s %s\n", row->name, pid, port, row->state,
-                      row->reason);
+    if (usage_of_row(row, &usage)) {
+        (void)snprintf(memory, sizeof(memory), "%.1f MiB", (double)usage.memory_bytes / MEBIBYTE);
+        (void)snprintf(cpu, sizeof(cpu), "%.1f s", usage.cpu_seconds);
+    }
+    (void)strbuf_addf(text, "%-18s %8s %6s %11s %11s  %-9s %s\n", row->name, pid, port, memory, cpu,
+                      row->state, row->reason);
 }
 
 static void answer_status(struct supervisor *s, struct control_client *client, bool as_json)
@@ -109,7 +128,8 @@ static void answer_status(struct supervisor *s, struct control_client *client, b
         json_array_end(&j);
         (void)strbuf_addc(&text, '\n');
     } else {
-        (void)strbuf_addf(&text, "%-18s %8s %6s  %s\n", "name", "pid", "port", "state");
+        (void)strbuf_addf(&text, "%-18s %8s %6s %11s %11s  %s\n", "name", "pid", "port", "memory",
+                          "cpu time", "state");
         each_row(s, add_text, &text);
     }
     control_data(client, strbuf_span(&text));

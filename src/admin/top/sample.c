@@ -4,7 +4,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "admin/bench/usage.h"
 #include "base/clock.h"
 #include "event/json.h"
 #include "load/http_load.h"
@@ -50,19 +49,6 @@ static void read_metrics(struct sample_process *p)
     p->read_usec = clock_mono_usec();
     p->cpu_seconds = p->reading.cpu_seconds;
     p->memory_bytes = p->reading.memory_bytes;
-    p->has_usage = true;
-}
-
-/* Servers have no figures that we read: the kernel has. PostgreSQL is many processes. */
-static void read_usage(struct sample_process *p)
-{
-    struct usage usage;
-
-    if (p->pid <= 0 || usage_of((pid_t)p->pid, strcmp(p->name, "supervisor") != 0, &usage) < 0)
-        return;
-    p->read_usec = clock_mono_usec();
-    p->cpu_seconds = usage.cpu_seconds;
-    p->memory_bytes = (double)usage.memory_bytes;
     p->has_usage = true;
 }
 
@@ -126,8 +112,18 @@ static bool knows_name(const struct sample *s, const char *name)
     return false;
 }
 
+/* Of servers the supervisor says it. */
+static void take_usage(struct sample_process *p, const struct target_process *from,
+                       uint64_t looked_usec)
+{
+    p->has_usage = from->memory_bytes > 0;
+    p->cpu_seconds = from->cpu_seconds;
+    p->memory_bytes = from->memory_bytes;
+    p->read_usec = looked_usec;
+}
+
 /* While a role is replaced there are two processes of its name; the second one is not asked. */
-static void take_stack(struct sample *s, const struct target *t)
+static void take_stack(struct sample *s, const struct target *t, uint64_t looked_usec)
 {
     for (size_t i = 0; i < t->count; i++) {
         const struct target_process *from = &t->processes[i];
@@ -142,12 +138,10 @@ static void take_stack(struct sample *s, const struct target *t)
         if (from->metrics_port && !second)
             (void)snprintf(p->url, sizeof(p->url), "http://127.0.0.1:%u", from->metrics_port);
         s->count++;
-        if (!from->pid) /* there is nobody to ask */
-            continue;
-        if (p->url[0])
+        if (from->pid && p->url[0])
             read_metrics(p);
-        else
-            read_usage(p);
+        else if (from->pid)
+            take_usage(p, from, looked_usec);
     }
 }
 
@@ -250,7 +244,7 @@ void sample_take(const struct sample_options *options, const struct sample *befo
     } else {
         ret->running = target.running;
         (void)snprintf(ret->why, sizeof(ret->why), "%s", target.why);
-        take_stack(ret, &target);
+        take_stack(ret, &target, clock_mono_usec());
         complaints_read(&ret->complaints, options->data);
     }
     ret->wall_usec = clock_wall_usec();
