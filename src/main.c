@@ -24,6 +24,7 @@ static const struct command commands[] = {
     { "demo", stack_demo, "the same, with the publisher sending events" },
     { "down", stack_down, "drain and stop the stack" },
     { "status", stack_status, "what runs, where and how it is" },
+    { "top", admin_top, "the pipeline as it is now: rates, lag, freshness, processes, errors" },
     { "restart", stack_restart, "restart one role without losing a request" },
     { "logs", stack_logs, "show or follow the logs" },
     { "psql", stack_psql, "open the stack's database in psql" },

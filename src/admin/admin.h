@@ -11,3 +11,4 @@ int admin_audit(int argc, char **argv);
 int admin_replay(int argc, char **argv);
 int admin_bench(int argc, char **argv);
 int admin_dlq(int argc, char **argv);
+int admin_top(int argc, char **argv);

@@ -79,8 +79,6 @@ int admin_audit(int argc, char **argv)
     if (r > 0)
         return EXIT_RIGHT;
     if (r == 0)
-        strbuf_reset(&err);
-    if (r == 0)
         r = run(&audit, &servers, &log, &err);
     if (r == 0) {
         audit_print(&audit);

@@ -143,10 +143,8 @@ int admin_replay(int argc, char **argv)
     e = load(&replay, &settings, &servers, argc, argv, &err);
     if (e > 0)
         return EXIT_DONE;
-    if (e == 0) {
-        strbuf_reset(&err);
+    if (e == 0)
         e = stopper_start(&stopper);
-    }
     if (e == 0) {
         replay.stopper = &stopper;
         e = open_all(&replay, &servers, &log, &err);

@@ -16,6 +16,20 @@ static void copy_text(char *to, size_t size, struct json_value value)
         (void)snprintf(to, size, "%.*s", SPAN_ARG(json_string_of(value)));
 }
 
+static void take_port(uint32_t *to, struct json_value value)
+{
+    if (json_kind_of(value) == JSON_INT && json_int_of(value) > 0 && json_int_of(value) < 65536)
+        *to = (uint32_t)json_int_of(value);
+}
+
+static void take_number(double *to, struct json_value value)
+{
+    enum json_kind kind = json_kind_of(value);
+
+    if (kind == JSON_INT || kind == JSON_UINT || kind == JSON_DOUBLE)
+        *to = json_double_of(value);
+}
+
 static void take_process(struct target *t, struct json_value item)
 {
     struct target_process *p = &t->processes[t->count];
@@ -30,10 +44,18 @@ static void take_process(struct target *t, struct json_value item)
             copy_text(p->name, sizeof(p->name), value);
         else if (span_eq(key, SPAN("state")))
             copy_text(p->state, sizeof(p->state), value);
+        else if (span_eq(key, SPAN("reason")))
+            copy_text(p->reason, sizeof(p->reason), value);
         else if (span_eq(key, SPAN("pid")) && json_kind_of(value) == JSON_INT)
             p->pid = json_int_of(value);
-        else if (span_eq(key, SPAN("port")) && json_kind_of(value) == JSON_INT)
-            p->port = (uint32_t)json_int_of(value);
+        else if (span_eq(key, SPAN("port")))
+            take_port(&p->port, value);
+        else if (span_eq(key, SPAN("metricsPort")))
+            take_port(&p->metrics_port, value);
+        else if (span_eq(key, SPAN("cpuSeconds")))
+            take_number(&p->cpu_seconds, value);
+        else if (span_eq(key, SPAN("memoryBytes")))
+            take_number(&p->memory_bytes, value);
     }
     t->count++;
 }
@@ -87,6 +109,16 @@ static void read_env(struct target *t)
         (void)fclose(file);
 }
 
+/* Without the name of the command that said it: ours is another one. */
+static void set_why(struct target *t, struct span said)
+{
+    const struct span prefix = SPAN("sluice status: ");
+
+    if (said.len > prefix.len && memcmp(said.ptr, prefix.ptr, prefix.len) == 0)
+        said = span_of(said.ptr + prefix.len, said.len - prefix.len);
+    (void)snprintf(t->why, sizeof(t->why), "%.*s", SPAN_ARG(said));
+}
+
 int target_look(const char *data, struct target *ret, struct strbuf *err)
 {
     const char *argv[] = { "/proc/self/exe", "status", "--json", "--data", data, NULL };
@@ -105,6 +137,8 @@ int target_look(const char *data, struct target *ret, struct strbuf *err)
         read_env(&t);
         t.running = t.count > 0;
     }
+    if (!t.running)
+        set_why(&t, span_trim(strbuf_span(&said)));
     *ret = t;
     return 0;
 }

@@ -13,17 +13,23 @@
 
 #define TARGET_PROCESSES_MAX 64
 #define TARGET_TEXT_MAX 512
+#define TARGET_REASON_MAX 1024
 
 struct target_process {
     char name[32]; /* "gateway", "gateway-2" */
     char state[16];
-    int64_t pid;
-    uint32_t port; /* 0 = none */
+    char reason[TARGET_REASON_MAX]; /* why it is not ready, or "" */
+    int64_t pid;                    /* 0 = none */
+    uint32_t port;                  /* 0 = none */
+    uint32_t metrics_port;          /* where this very process answers GET /metrics; 0 = nowhere */
+    double cpu_seconds;             /* with those of all that it has started */
+    double memory_bytes;            /* 0 = not known */
 };
 
 struct target {
     char data[TARGET_TEXT_MAX];
     bool running;
+    char why[TARGET_REASON_MAX]; /* when it is not running: what was said */
     struct target_process processes[TARGET_PROCESSES_MAX];
     size_t count;
     char nats_url[TARGET_TEXT_MAX]; /* "" = not known */

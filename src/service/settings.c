@@ -243,10 +243,12 @@ static int load_dotenv(struct settings *s, enum role role, const char *path, str
 
     dotenv_init(&d);
     r = dotenv_read(&d, path ? path : ".env", err);
-    if (r >= 0)
+    if (r >= 0) {
         r = set_from_dotenv(s, role, &d, path ? path : ".env", err);
-    else if (r == -ENOENT && !path)
+    } else if (r == -ENOENT && !path) {
+        strbuf_reset(err); /* it need not be there */
         r = 0;
+    }
     dotenv_release(&d);
     return r;
 }

@@ -1,13 +1,17 @@
 #include "stack/call.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "stack/control.h"
+
+#define ANSWER_PATIENCE_SEC 5
 
 static int connect_to(const struct layout *layout, int *ret_fd)
 {
@@ -55,6 +59,10 @@ static int read_answers(int fd, char *packet, struct strbuf *data, struct strbuf
 
         if (n < 0 && errno == EINTR)
             continue;
+        if (n < 0 && errno == EAGAIN) {
+            strbuf_setf(line, "the supervisor does not answer");
+            return -ETIMEDOUT;
+        }
         if (n <= 0) {
             strbuf_setf(line, "the supervisor went away without an answer");
             return -ECONNRESET;
@@ -70,13 +78,22 @@ static int read_answers(int fd, char *packet, struct strbuf *data, struct strbuf
     }
 }
 
+/* The others take as long as processes take to stop and start. */
+static bool is_answered_at_once(const char *request)
+{
+    return strncmp(request, "status", 6) == 0 || strcmp(request, "database-url") == 0;
+}
+
 int call_supervisor(const struct layout *layout, const char *request, int pass_fd,
                     struct strbuf *data, struct strbuf *line)
 {
+    const struct timeval patience = { .tv_sec = ANSWER_PATIENCE_SEC };
     _cleanup_close_ int fd = -1;
     _cleanup_free_ char *packet = malloc(CONTROL_PACKET_MAX);
     int r = packet ? connect_to(layout, &fd) : -ENOMEM;
 
+    if (r == 0 && is_answered_at_once(request))
+        (void)setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
     if (r == 0)
         r = send_request(fd, request, pass_fd);
     if (r < 0) {

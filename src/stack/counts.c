@@ -1,9 +1,7 @@
 #include "stack/counts.h"
 
-#include <string.h>
-
+#include "base/exposition.h"
 #include "base/macros.h"
-#include "base/number.h"
 
 static const struct {
     struct span family;
@@ -20,31 +18,20 @@ static const struct {
     { SPAN("ttk_collector_events_expired_total"), COUNT_EXPIRED },
 };
 
-/* `family{labels} value` or `family value`. */
-static void add_line(uint64_t sums[COUNT_COUNT], struct span line)
+static void add(uint64_t sums[COUNT_COUNT], const struct exposition_series *series)
 {
-    const char *space = memrchr(line.ptr, ' ', line.len);
-    double value;
-
-    if (!space ||
-        parse_double(span_of(space + 1, (size_t)(line.ptr + line.len - space - 1)), &value) < 0)
-        return;
-    for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-        struct span family = families[i].family;
-
-        if (line.len > family.len && memcmp(line.ptr, family.ptr, family.len) == 0 &&
-            (line.ptr[family.len] == '{' || line.ptr[family.len] == ' ') && value > 0)
-            sums[families[i].count] += (uint64_t)value;
-    }
+    for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+        if (span_eq(series->family, families[i].family) && series->value > 0)
+            sums[families[i].count] += (uint64_t)series->value;
 }
 
 void counts_take(struct counts *c, struct span exposition)
 {
     uint64_t sums[COUNT_COUNT] = { 0 };
+    struct exposition_series series;
 
-    for (struct span line; span_split(&exposition, '\n', &line);)
-        if (line.len && line.ptr[0] != '#')
-            add_line(sums, line);
+    while (exposition_next(&exposition, &series))
+        add(sums, &series);
     for (int i = 0; i < COUNT_COUNT; i++) {
         if (sums[i] < c->now[i]) /* a new process counts from 0 */
             c->before[i] += c->now[i];

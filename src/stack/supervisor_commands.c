@@ -6,15 +6,17 @@
 #include <unistd.h>
 
 #include "base/json_out.h"
+#include "base/usage.h"
 #include "stack/supervisor.h"
 
 #define REPLY_MAX_BYTES (CONTROL_PACKET_MAX - 1)
+#define MEBIBYTE (1024.0 * 1024)
 
 /* A row of `status`. u: NULL for the supervisor itself. */
 struct row {
     const char *name;
-    pid_t pid; /* 0 = none */
-    uint32_t port;
+    pid_t pid;                   /* 0 = none */
+    uint32_t port, metrics_port; /* 0 = none */
     const char *state;
     const char *reason;
 };
@@ -22,9 +24,15 @@ typedef void row_fn(void *out, const struct row *row);
 
 static void unit_rows(const struct unit *u, row_fn *fn, void *out)
 {
-    struct row row = { u->name, u->main.pid, u->port, unit_state_names[u->state], u->reason.ptr };
+    struct row row = { .name = u->name,
+                       .pid = u->main.pid,
+                       .port = u->port,
+                       .metrics_port = u->listen_count ? u->own_port : 0,
+                       .state = unit_state_names[u->state],
+                       .reason = u->reason.ptr };
 
     fn(out, &row);
+    row.metrics_port = 0; /* which of the processes answers is open */
     row.reason = "";
     row.pid = u->next.pid;
     row.state = unit_state_names[UNIT_STARTING];
@@ -39,7 +47,9 @@ static void unit_rows(const struct unit *u, row_fn *fn, void *out)
 static void each_row(const struct supervisor *s, row_fn *fn, void *out)
 {
     static const char *const phases[] = { "starting", "ready", "stopping", "stopped" };
-    const struct row own = { "supervisor", getpid(), 0, phases[s->phase], "" };
+    const struct row own = {
+        .name = "supervisor", .pid = getpid(), .state = phases[s->phase], .reason = ""
+    };
 
     fn(out, &own);
     for (size_t i = 0; i < s->plan.count; i++)
@@ -47,39 +57,62 @@ static void each_row(const struct supervisor *s, row_fn *fn, void *out)
             unit_rows(&s->plan.units[i], fn, out);
 }
 
+/* Of a server with all the processes that it runs. False when there is none. */
+static bool usage_of_row(const struct row *row, struct usage *ret)
+{
+    return row->pid && usage_of(row->pid, row->pid != getpid(), ret) == 0;
+}
+
+static void json_positive(struct json_out *j, uint64_t value)
+{
+    if (value)
+        json_u64(j, value);
+    else
+        json_null(j);
+}
+
 static void add_json(void *out, const struct row *row)
 {
     struct json_out *j = out;
+    struct usage usage = { 0 };
 
+    (void)usage_of_row(row, &usage);
     json_object(j);
     json_key(j, "name");
     json_str(j, row->name);
     json_key(j, "pid");
-    if (row->pid)
-        json_i64(j, row->pid);
-    else
-        json_null(j);
+    json_positive(j, (uint64_t)row->pid);
     json_key(j, "port");
-    if (row->port)
-        json_u64(j, row->port);
-    else
-        json_null(j);
+    json_positive(j, row->port);
+    json_key(j, "metricsPort");
+    json_positive(j, row->metrics_port);
     json_key(j, "state");
     json_str(j, row->state);
+    json_key(j, "reason");
+    json_str(j, row->reason);
+    json_key(j, "cpuSeconds");
+    json_double(j, usage.cpu_seconds);
+    json_key(j, "memoryBytes");
+    json_positive(j, usage.memory_bytes);
     json_object_end(j);
 }
 
 static void add_text(void *out, const struct row *row)
 {
     struct strbuf *text = out;
-    char pid[16] = "-", port[16] = "-";
+    char pid[16] = "-", port[16] = "-", memory[32] = "-", cpu[32] = "-";
+    struct usage usage;
 
     if (row->pid)
         (void)snprintf(pid, sizeof(pid), "%d", (int)row->pid);
     if (row->port)
         (void)snprintf(port, sizeof(port), "%u", row->port);
-    (void)strbuf_addf(text, "%-18s %8s %6s  %-9s %s\n", row->name, pid, port, row->state,
-                      row->reason);
+    if (usage_of_row(row, &usage)) {
+        (void)snprintf(memory, sizeof(memory), "%.1f MiB", (double)usage.memory_bytes / MEBIBYTE);
+        (void)snprintf(cpu, sizeof(cpu), "%.1f s", usage.cpu_seconds);
+    }
+    (void)strbuf_addf(text, "%-18s %8s %6s %11s %11s  %-9s %s\n", row->name, pid, port, memory, cpu,
+                      row->state, row->reason);
 }
 
 static void answer_status(struct supervisor *s, struct control_client *client, bool as_json)
@@ -95,7 +128,8 @@ static void answer_status(struct supervisor *s, struct control_client *client, b
         json_array_end(&j);
         (void)strbuf_addc(&text, '\n');
     } else {
-        (void)strbuf_addf(&text, "%-18s %8s %6s  %s\n", "name", "pid", "port", "state");
+        (void)strbuf_addf(&text, "%-18s %8s %6s %11s %11s  %s\n", "name", "pid", "port", "memory",
+                          "cpu time", "state");
         each_row(s, add_text, &text);
     }
     control_data(client, strbuf_span(&text));

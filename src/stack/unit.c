@@ -11,6 +11,9 @@
 #include "stack/process.h"
 #include "stack/unit_private.h"
 
+/* The answer of a readiness check fits; the rows of all units fit a packet of `status`. */
+#define REASON_MAX 600
+
 const char *const unit_state_names[UNIT_STATE_COUNT] = {
     [UNIT_WAITING] = "waiting",   [UNIT_STARTING] = "starting", [UNIT_READY] = "ready",
     [UNIT_UNREADY] = "unready",   [UNIT_BACKOFF] = "backoff",   [UNIT_DONE] = "done",
@@ -160,7 +163,8 @@ void unit_settle(struct unit *u, bool answers, struct span why)
         why = SPAN("starting");
     }
     if (!answers) {
-        strbuf_setf(&u->reason, "%.*s", (int)MIN(why.len, (size_t)300), why.ptr ? why.ptr : "");
+        strbuf_setf(&u->reason, "%.*s", (int)MIN(why.len, (size_t)REASON_MAX),
+                    why.ptr ? why.ptr : "");
         if (u->state == UNIT_READY)
             unit_set_state(u, UNIT_UNREADY);
         return;

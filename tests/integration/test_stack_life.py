@@ -40,7 +40,10 @@ def test_status_names_every_process(stack):
     rows = list(stack.status().values())
     assert sorted(row["name"] for row in rows) == sorted(["supervisor", *SERVERS, *ROLES])
     assert {row["state"] for row in rows} == {"ready"}
-    assert all(set(row) == {"name", "pid", "port", "state"} for row in rows)
+    assert all(set(row) == {"name", "pid", "port", "metricsPort", "state", "reason", "cpuSeconds", "memoryBytes"} for row in rows)
+    assert all(row["memoryBytes"] > 1 << 20 and row["cpuSeconds"] >= 0 for row in rows)
+    assert {row["name"]: row["metricsPort"] for row in rows if row["metricsPort"]} == \
+        {name: stack.port(name) for name in ROLES}
     ports = {row["name"]: row["port"] for row in rows}
     assert ports.pop("supervisor") is None
     assert ports == {"gateway": stack.base, "fb-collector": stack.base + 1, "ttk-collector": stack.base + 2,

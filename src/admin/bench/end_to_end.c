@@ -14,8 +14,8 @@
 #include "admin/bench/freshness.h"
 #include "admin/bench/load.h"
 #include "admin/bench/stack_ctl.h"
-#include "admin/bench/usage.h"
 #include "base/clock.h"
+#include "base/usage.h"
 
 #define WARM_UP_USEC (8 * USEC_PER_SEC)
 #define LOOK_MSEC 100

@@ -8,9 +8,9 @@
 #include "admin/bench/bench.h"
 #include "admin/bench/client.h"
 #include "admin/bench/stack_ctl.h"
-#include "admin/bench/usage.h"
 #include "admin/bench/wrk.h"
 #include "base/clock.h"
+#include "base/usage.h"
 
 struct bulk {
     struct bench *bench;

@@ -7,7 +7,7 @@
 
 #include "admin/bench/child.h"
 #include "base/clock.h"
-#include "base/number.h"
+#include "base/exposition.h"
 #include "event/json.h"
 #include "load/http_load.h"
 
@@ -148,9 +148,6 @@ uint32_t stack_port(const struct stack *s, const char *name)
 double stack_metric(const struct stack *s, const char *process, const char *metric)
 {
     _cleanup_strbuf_ struct strbuf text, err;
-    struct span rest, line;
-    size_t name_len = strlen(metric);
-    double sum = 0, value;
     char url[64];
     long status;
 
@@ -159,16 +156,5 @@ double stack_metric(const struct stack *s, const char *process, const char *metr
     (void)snprintf(url, sizeof(url), "http://127.0.0.1:%u/metrics", stack_port(s, process));
     if (http_get(url, 5 * USEC_PER_SEC, &status, &text, &err) < 0 || status != 200)
         return -1;
-    rest = strbuf_span(&text);
-    while (span_split(&rest, '\n', &line)) {
-        const char *space = line.len ? memrchr(line.ptr, ' ', line.len) : NULL;
-
-        if (!space || line.len <= name_len || memcmp(line.ptr, metric, name_len) != 0 ||
-            (line.ptr[name_len] != '{' && line.ptr[name_len] != ' '))
-            continue;
-        if (parse_double(span_of(space + 1, (size_t)(line.ptr + line.len - space - 1)), &value) ==
-            0)
-            sum += value;
-    }
-    return sum;
+    return exposition_sum(strbuf_span(&text), span_str(metric));
 }

@@ -88,7 +88,7 @@ class Stack:
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def status(self):
-        """{name: {"name", "pid", "port", "state"}}"""
+        """{name: {"name", "pid", "port", "metricsPort", "state", "reason", "cpuSeconds", "memoryBytes"}}"""
         done = self.run("status", "--json")
         return {row["name"]: row for row in json.loads(done.stdout)} if done.stdout.strip() else {}
 

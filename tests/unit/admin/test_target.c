@@ -27,16 +27,23 @@ static void status_is_read(void **state)
     struct target t;
 
     (void)state;
-    assert_int_equal(parse(&t,
-                           "[{\"name\":\"postgres\",\"pid\":7,\"port\":null,\"state\":\"ready\"},"
-                           "{\"name\":\"gateway\",\"pid\":8,\"port\":4000,\"state\":\"backoff\","
-                           "\"more\":{\"x\":[1]}},{\"name\":\"gateway-2\",\"port\":4000}]"),
-                     0);
+    assert_int_equal(
+        parse(
+            &t,
+            "[{\"name\":\"postgres\",\"pid\":7,\"port\":null,\"state\":\"ready\"},"
+            "{\"name\":\"gateway\",\"pid\":8,\"port\":4000,\"metricsPort\":4001,"
+            "\"state\":\"backoff\",\"reason\":\"it died\",\"cpuSeconds\":1.5,\"memoryBytes\":4096,"
+            "\"more\":{\"x\":[1]}},{\"name\":\"gateway-2\",\"port\":4000}]"),
+        0);
     assert_int_equal(t.count, 3);
     assert_string_equal(t.processes[0].name, "postgres");
     assert_int_equal(t.processes[0].pid, 7);
     assert_int_equal(t.processes[0].port, 0);
     assert_string_equal(t.processes[1].state, "backoff");
+    assert_string_equal(t.processes[1].reason, "it died");
+    assert_int_equal(t.processes[1].metrics_port, 4001);
+    assert_true(t.processes[1].cpu_seconds == 1.5 && t.processes[1].memory_bytes == 4096);
+    assert_int_equal(t.processes[2].metrics_port, 0);
     assert_int_equal(target_port(&t, "gateway", 3000), 4000);
     assert_int_equal(target_port(&t, "postgres", 5432), 5432);
     assert_int_equal(target_port(&t, "reporter", 3003), 3003);

@@ -88,6 +88,7 @@ static void defaults(void **state UNUSED)
 
     load(&l, ROLE_GATEWAY, "", NULL);
     assert_return_code(l.result, 0);
+    assert_int_equal(l.err.len, 0); /* that there is no .env is nothing to tell */
     assert_int_equal(l.s.app_env, ENV_DEVELOPMENT);
     assert_int_equal(l.s.log_level, LOG_INFO);
     assert_int_equal(l.s.log_format, LOG_JSON);

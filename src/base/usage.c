@@ -1,4 +1,4 @@
-#include "admin/bench/usage.h"
+#include "base/usage.h"
 
 #include <errno.h>
 #include <stdio.h>
