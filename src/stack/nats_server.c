@@ -199,9 +199,9 @@ int nats_server_tell_roles(const struct site *site, struct environment *env)
     char text[32];
     int r;
 
+    strbuf_init(&unused, 1024);
     if (!site->own_nats || !site->options.cluster)
         return 0;
-    strbuf_init(&unused, 1024);
     r = choose_sizes(site, &sizes, &unused);
     (void)snprintf(text, sizeof(text), "%" PRIu64, sizes.stream_bytes);
     if (r == 0)
