@@ -90,9 +90,13 @@ struct bus_stream_state {
  * to 5 s. */
 int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
                       struct strbuf *err) MUST_CHECK;
-/* -ENOENT when there is no such stream. */
+/* -ENOENT when there is no such stream. -ENOTCONN, -ETIMEDOUT: as above; in a cluster also while
+ * the stream has no leader. */
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err) MUST_CHECK;
+/* The same with another patience than 5 s. */
+int bus_stream_state_within(struct bus *bus, const char *stream, uint64_t timeout_usec,
+                            struct bus_stream_state *ret, struct strbuf *err) MUST_CHECK;
 /* Sequence of the first message that the stream took at that time (wall clock, cut to the second)
  * or later, that of its next message when there is none. */
 int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,

@@ -38,13 +38,17 @@ struct bus {
 
 /* nats-server, server/errors.json */
 enum {
+    JS_NO_PEERS = 10005,
+    JS_CLUSTER_NOT_AVAILABLE = 10008, /* an election is under way */
+    JS_CLUSTER_NOT_LEADER = 10009,
     JS_CONSUMER_NOT_FOUND = 10014,
     JS_NO_MESSAGE_FOUND = 10037,
     JS_SEQUENCE_NOT_FOUND = 10043,
     JS_STORAGE_EXCEEDED = 10047,
-    JS_NO_PEERS = 10005,
     JS_STREAM_NAME_IN_USE = 10058,
     JS_STREAM_NOT_FOUND = 10059,
+    JS_STREAM_OFFLINE = 10118, /* no server that holds it is up */
+    JS_CONSUMER_OFFLINE = 10119,
 };
 
 /* As bus_open(), for a connection without threads; see polled.h. *ret_bus is set before callbacks

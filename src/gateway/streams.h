@@ -33,7 +33,7 @@ struct streams {
     struct log *log;
     struct bus_layout layout;
     const char *sources[SOURCE_COUNT + 1]; /* what layout points to */
-    bool laid_out;
+    bool laid_out, laid_out_once;
     uint64_t reconnects; /* of the connection when the streams were laid out */
 
     bool started;
