@@ -33,6 +33,11 @@ struct bus_options {
     const char *name; /* connection name shown by the server: "sluice gateway" */
     struct log *log;  /* borrowed: connection lost, restored, closed, errors */
     uint64_t connect_timeout_usec;
+    /* The library has given the connection up for good, as it does when a server that it comes back
+     * to refuses the credentials, or says anything else that it does not expect. On a thread of the
+     * library, once; MUST NOT close the bus. NULL: nobody minds. */
+    void (*given_up)(void *ctx);
+    void *ctx;
 };
 
 /* Connects. With the server away it returns 0 all the same and goes on trying in the background

@@ -31,6 +31,8 @@ struct bus {
     atomic_bool connected;
     atomic_uint epoch; /* counts connections made: requests of an older one are lost */
     _Atomic uint64_t errors;
+    void (*given_up)(void *ctx); /* as in struct bus_options */
+    void *ctx;
     struct retired *retired; /* see bus_retire(); under the lock */
 };
 

@@ -221,17 +221,19 @@ static void init_gates(struct streams *s)
     }
 }
 
-int streams_start(struct streams *s, const struct settings *settings, struct log *log,
-                  struct strbuf *err)
+int streams_start(struct streams *s, struct service *service, struct strbuf *err)
 {
+    const struct settings *settings = &service->settings;
     struct bus_options options = { .url = settings->nats_url,
                                    .name = "sluice gateway streams",
-                                   .log = log,
+                                   .log = &service->log,
+                                   .given_up = service_fail,
+                                   .ctx = service,
                                    .connect_timeout_usec = 2 * USEC_PER_SEC };
     pthread_condattr_t attr;
     int r;
 
-    s->log = log;
+    s->log = &service->log;
     s->layout = (struct bus_layout){ .sources = s->sources,
                                      .stream_max_bytes = settings->stream_max_bytes,
                                      .dlq_max_bytes = settings->dlq_max_bytes,

@@ -18,7 +18,7 @@
 #include "bus/layout.h"
 #include "gateway/failure.h"
 #include "gateway/lane.h"
-#include "service/settings.h"
+#include "service/service.h"
 
 struct stream_gate {
     char name[BUS_STREAM_NAME_MAX];
@@ -45,8 +45,7 @@ struct streams {
 };
 
 /* Connects and starts the thread. <0 with *err. streams_stop() in every case. */
-int streams_start(struct streams *s, const struct settings *settings, struct log *log,
-                  struct strbuf *err) MUST_CHECK;
+int streams_start(struct streams *s, struct service *service, struct strbuf *err) MUST_CHECK;
 /* Waits until all streams were good once, `usec` at most: with NATS away the gateway starts all the
  * same. */
 void streams_wait(struct streams *s, uint64_t usec);
