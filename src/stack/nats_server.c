@@ -129,11 +129,13 @@ static int settle_limit(const struct site *site, struct teller *teller, struct s
 
 /* ---- setting up ---- */
 
-static int check_kind(const struct site *site, struct strbuf *err)
+int nats_server_check_directory(const struct site *site, struct strbuf *err)
 {
     const bool cluster = site->options.cluster;
     char other[PATH_SIZE];
 
+    if (!site->own_nats)
+        return 0;
     path_of(!cluster, 1, LIMIT_NAME, other);
     if (faccessat(site->layout.dir_fd, other, F_OK, 0) < 0)
         return 0;
@@ -181,10 +183,8 @@ static int choose_sizes(const struct site *site, struct nats_sizes *ret, struct 
 int nats_server_setup(const struct site *site, struct teller *teller, struct strbuf *err)
 {
     struct nats_sizes sizes;
-    int r = check_kind(site, err);
+    int r = make_folders(site, err);
 
-    if (r == 0)
-        r = make_folders(site, err);
     if (r == 0)
         r = settle_limit(site, teller, err);
     if (r == 0 && site->options.cluster)

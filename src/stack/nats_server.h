@@ -29,8 +29,10 @@ extern const struct nats_server_ports nats_server_ports[NATS_SERVERS_MAX];
 unsigned nats_server_count(const struct site *site);
 /* Whether the settings go with --cluster. */
 int nats_server_check_settings(const struct site *site, struct strbuf *err) MUST_CHECK;
-/* Refuses a directory of the other kind; chooses how much a store may hold, once; warns when the
- * disk has less room than that by now. */
+/* Refuses a data directory of the other kind. */
+int nats_server_check_directory(const struct site *site, struct strbuf *err) MUST_CHECK;
+/* Makes the folders; chooses how much a store may hold, once; warns when the disk has less room
+ * than that by now. */
 int nats_server_setup(const struct site *site, struct teller *teller,
                       struct strbuf *err) MUST_CHECK;
 /* unit_kind.prepare */

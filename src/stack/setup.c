@@ -132,6 +132,8 @@ int supervisor_setup(struct supervisor *s, struct strbuf *err)
     if (r == 0)
         r = claim(s, err);
     if (r == 0)
+        r = nats_server_check_directory(site, err);
+    if (r == 0)
         r = clear_leftovers(s, err);
     if (r == 0)
         r = plan_claim_ports(&s->plan, site, &s->teller, err);
