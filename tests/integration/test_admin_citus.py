@@ -28,8 +28,7 @@ def distributed(database):
                           "FROM pg_dist_partition ORDER BY 1")
 
 
-WANTED = [("event_keys", "event_key", 1), ("processed_events", "event_key", 1), ("revenue_transactions", "event_key", 1),
-          ("user_demographics", "user_id", 2)]
+WANTED = [("event_keys", "event_key", 1), ("processed_events", "event_key", 1), ("revenue_transactions", "event_key", 1)]
 
 
 def test_the_schema_can_be_distributed_with_partitions_and_twice(database):
