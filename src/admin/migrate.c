@@ -22,7 +22,9 @@ static int show_state(const struct migration_state *state)
     return state->version < state->wanted ? EXIT_BEHIND : EXIT_UP_TO_DATE;
 }
 
-static int run(const struct settings *s, bool only_status, struct strbuf *err)
+enum { FLAG_STATUS, FLAG_CITUS, FLAG_END };
+
+static int run(const struct settings *s, bool only_status, bool distribute, struct strbuf *err)
 {
     const struct db_options options = {
         .url = s->database_url,
@@ -36,6 +38,8 @@ static int run(const struct settings *s, bool only_status, struct strbuf *err)
 
     if (r == 0 && !only_status)
         r = migrate_run(db, &applied, err);
+    if (r == 0 && !only_status && distribute)
+        r = migrate_distribute(db, err);
     if (r == 0)
         r = migrate_state_of(db, &state, err);
     if (r != 0)
@@ -48,8 +52,11 @@ static int run(const struct settings *s, bool only_status, struct strbuf *err)
 int admin_migrate(int argc, char **argv)
 {
     struct settings_flag flags[] = {
-        { .name = "--status", .help = "only say how far the schema is; exit 3 when it is behind" },
-        { 0 },
+        [FLAG_STATUS] = { .name = "--status",
+                          .help = "only say how far the schema is; exit 3 when it is behind" },
+        [FLAG_CITUS] = { .name = "--citus",
+                         .help = "then distribute the tables over the nodes of a Citus cluster" },
+        [FLAG_END] = { 0 },
     };
     const struct settings_command command = {
         .usage = "sluice migrate [flags]",
@@ -65,7 +72,8 @@ int admin_migrate(int argc, char **argv)
     strbuf_init(&err, TEXT_MAX);
     r = settings_load(&settings, ROLE_MIGRATE, &argc, argv, &command, &err);
     if (r == 0)
-        status = run(&settings, flags[0].value != NULL, &err);
+        status =
+            run(&settings, flags[FLAG_STATUS].value != NULL, flags[FLAG_CITUS].value != NULL, &err);
     if (r > 0)
         return EXIT_UP_TO_DATE;
     if (status == EXIT_FAILED)

@@ -108,17 +108,27 @@ static void on_disconnected(UNUSED natsConnection *nc, void *closure)
                  KV_STR("then", "reconnecting"));
 }
 
+static void tell_given_up(struct bus *bus)
+{
+    if (bus->log)
+        log_error(
+            bus->log, "nats.closed",
+            "the NATS library has given the connection up: it does so when the server refuses "
+            "the credentials, or says what the library does not expect",
+            KV_STR("then", bus->given_up ? "ending, to begin anew; check NATS_URL if that "
+                                           "does not help"
+                                         : "check NATS_URL and start this again"));
+    if (bus->given_up)
+        bus->given_up(bus->ctx);
+}
+
 static void on_closed(UNUSED natsConnection *nc, void *closure)
 {
     struct bus *bus = closure;
 
     bus_set_connected(bus, false);
-    if (bus->log && !atomic_load(&bus->closing))
-        log_error(
-            bus->log, "nats.closed",
-            "the NATS library has given the connection up: it does so when the server refuses "
-            "the credentials twice",
-            KV_STR("then", "check NATS_URL and restart this service"));
+    if (!atomic_load(&bus->closing))
+        tell_given_up(bus);
     (void)pthread_mutex_lock(&bus->lock);
     bus->closed = true;
     (void)pthread_cond_broadcast(&bus->changed);
@@ -253,13 +263,15 @@ static void note_first_connect(struct bus *bus)
     (void)pthread_mutex_unlock(&bus->lock);
 }
 
-static struct bus *bus_alloc(struct log *log)
+static struct bus *bus_alloc(const struct bus_options *options)
 {
     struct bus *bus = calloc(1, sizeof(*bus));
 
     if (!bus)
         return NULL;
-    bus->log = log;
+    bus->log = options->log;
+    bus->given_up = options->given_up;
+    bus->ctx = options->ctx;
     if (pthread_mutex_init(&bus->lock, NULL) != 0)
         goto no_lock;
     if (bus_cond_init(&bus->changed) < 0)
@@ -306,7 +318,7 @@ static int open_bus(const struct bus_options *options, struct polled *polled, st
 {
     int r;
 
-    *bus = bus_alloc(options->log);
+    *bus = bus_alloc(options);
     if (!*bus) {
         strbuf_setf(err, "out of memory");
         return -ENOMEM;

@@ -33,6 +33,11 @@ struct bus_options {
     const char *name; /* connection name shown by the server: "sluice gateway" */
     struct log *log;  /* borrowed: connection lost, restored, closed, errors */
     uint64_t connect_timeout_usec;
+    /* The library has given the connection up for good, as it does when a server that it comes back
+     * to refuses the credentials, or says anything else that it does not expect. On a thread of the
+     * library, once; MUST NOT close the bus. NULL: nobody minds. */
+    void (*given_up)(void *ctx);
+    void *ctx;
 };
 
 /* Connects. With the server away it returns 0 all the same and goes on trying in the background
@@ -90,9 +95,13 @@ struct bus_stream_state {
  * to 5 s. */
 int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config,
                       struct strbuf *err) MUST_CHECK;
-/* -ENOENT when there is no such stream. */
+/* -ENOENT when there is no such stream. -ENOTCONN, -ETIMEDOUT: as above; in a cluster also while
+ * the stream has no leader. */
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err) MUST_CHECK;
+/* The same with another patience than 5 s. */
+int bus_stream_state_within(struct bus *bus, const char *stream, uint64_t timeout_usec,
+                            struct bus_stream_state *ret, struct strbuf *err) MUST_CHECK;
 /* Sequence of the first message that the stream took at that time (wall clock, cut to the second)
  * or later, that of its next message when there is none. */
 int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,

@@ -31,6 +31,8 @@ struct bus {
     atomic_bool connected;
     atomic_uint epoch; /* counts connections made: requests of an older one are lost */
     _Atomic uint64_t errors;
+    void (*given_up)(void *ctx); /* as in struct bus_options */
+    void *ctx;
     struct retired *retired; /* see bus_retire(); under the lock */
 };
 
@@ -38,13 +40,17 @@ struct bus {
 
 /* nats-server, server/errors.json */
 enum {
+    JS_NO_PEERS = 10005,
+    JS_CLUSTER_NOT_AVAILABLE = 10008, /* an election is under way */
+    JS_CLUSTER_NOT_LEADER = 10009,
     JS_CONSUMER_NOT_FOUND = 10014,
     JS_NO_MESSAGE_FOUND = 10037,
     JS_SEQUENCE_NOT_FOUND = 10043,
     JS_STORAGE_EXCEEDED = 10047,
-    JS_NO_PEERS = 10005,
     JS_STREAM_NAME_IN_USE = 10058,
     JS_STREAM_NOT_FOUND = 10059,
+    JS_STREAM_OFFLINE = 10118, /* no server that holds it is up */
+    JS_CONSUMER_OFFLINE = 10119,
 };
 
 /* As bus_open(), for a connection without threads; see polled.h. *ret_bus is set before callbacks

@@ -230,7 +230,8 @@ static int ask_what_is_left(struct bus_reader *r, bool *ret_lost, struct strbuf 
     if (messages > 0)
         return 0;
     e = bus_consumer_state_of(r->bus, r->stream, r->consumer, &state, err);
-    if (e == -ENOENT)
+    /* It lives in the memory of one server of a cluster, which may be the one that died. */
+    if (e == -ENOENT || e == -ETIMEDOUT || e == -ENOTCONN)
         *ret_lost = true;
     if (e < 0 || bus_puller_waiting(r->puller) > 0)
         return e == -ENOENT ? 0 : e;

@@ -32,8 +32,13 @@ static int errno_of_code(jsErrCode code, const char *words)
         return -ENOENT;
     case JS_STORAGE_EXCEEDED:
         return -ENOSPC;
-    case JS_NO_PEERS:
-        return is_no_room(words) ? -ENOSPC : -EIO;
+    case JS_NO_PEERS: /* servers that are away come back */
+        return is_no_room(words) ? -ENOSPC : -ENOTCONN;
+    case JS_CLUSTER_NOT_AVAILABLE:
+    case JS_CLUSTER_NOT_LEADER:
+    case JS_STREAM_OFFLINE:
+    case JS_CONSUMER_OFFLINE:
+        return -ENOTCONN;
     case JS_STREAM_NAME_IN_USE:
         return -EEXIST;
     default:
@@ -141,30 +146,31 @@ static int stream_create(struct bus *bus, const struct bus_stream_config *config
     return bus_api_errno(s, code, "cannot create stream", config->name, err);
 }
 
-static int stream_info(struct bus *bus, const char *name, jsStreamInfo **ret, struct strbuf *err)
+static int stream_info(struct bus *bus, const char *name, int64_t wait_msec, jsStreamInfo **ret,
+                       struct strbuf *err)
 {
-    jsOptions options;
+    jsOptions options = { .Wait = wait_msec };
     jsErrCode code = 0;
     natsStatus s;
     int r = bus_check_connected(bus, err);
 
     if (r < 0)
         return r;
-    s = js_GetStreamInfo(ret, bus->js, name, options_copy(&options), &code);
+    s = js_GetStreamInfo(ret, bus->js, name, &options, &code);
     return bus_api_errno(s, code, "cannot read stream", name, err);
 }
 
 int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config, struct strbuf *err)
 {
     jsStreamInfo *have = NULL;
-    int r = stream_info(bus, config->name, &have, err);
+    int r = stream_info(bus, config->name, BUS_API_TIMEOUT_MSEC, &have, err);
 
     if (r == -ENOENT) {
         r = stream_create(bus, config, err);
         if (r != -EEXIST)
             return r;
         /* Another process was faster. */
-        r = stream_info(bus, config->name, &have, err);
+        r = stream_info(bus, config->name, BUS_API_TIMEOUT_MSEC, &have, err);
     }
     if (r < 0)
         return r;
@@ -176,8 +182,14 @@ int bus_stream_ensure(struct bus *bus, const struct bus_stream_config *config, s
 int bus_stream_state_of(struct bus *bus, const char *stream, struct bus_stream_state *ret,
                         struct strbuf *err)
 {
+    return bus_stream_state_within(bus, stream, BUS_API_TIMEOUT_MSEC * USEC_PER_MSEC, ret, err);
+}
+
+int bus_stream_state_within(struct bus *bus, const char *stream, uint64_t timeout_usec,
+                            struct bus_stream_state *ret, struct strbuf *err)
+{
     jsStreamInfo *info = NULL;
-    int r = stream_info(bus, stream, &info, err);
+    int r = stream_info(bus, stream, (int64_t)(timeout_usec / USEC_PER_MSEC), &info, err);
 
     if (r < 0)
         return r;

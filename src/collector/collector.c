@@ -142,6 +142,8 @@ static int open_bus(struct collector *c, struct strbuf *err)
             .name = name,
             .log = c->log,
             .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
+            .given_up = service_fail,
+            .ctx = c->service,
         },
         &c->bus, err);
 }

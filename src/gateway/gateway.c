@@ -144,11 +144,13 @@ int gateway_start(struct service *service, struct strbuf *err)
     options = (struct outbox_options){ .url = service->settings.nats_url,
                                        .name = "sluice gateway",
                                        .log = &service->log,
+                                       .given_up = service_fail,
+                                       .ctx = service,
                                        .streams = &gw->streams,
                                        .metrics = &gw->metrics,
                                        .ack_timeout_usec = service->settings.ack_timeout_usec,
                                        .done = request_done };
-    r = streams_start(&gw->streams, &service->settings, &service->log, err);
+    r = streams_start(&gw->streams, service, err);
     if (r == 0)
         r = start_loops(gw, &options, err);
     if (r == 0)

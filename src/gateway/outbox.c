@@ -37,6 +37,8 @@ static int connect_bus(struct outbox *ob, struct strbuf *err)
     struct bus_options bus = { .url = ob->options.url,
                                .name = ob->options.name,
                                .log = ob->options.log,
+                               .given_up = ob->options.given_up,
+                               .ctx = ob->options.ctx,
                                .connect_timeout_usec = 2 * USEC_PER_SEC };
     /* The outbox counts by itself; the publisher's limits stand behind as a second fence, and leave
      * room for what one more message may hold. */

@@ -53,6 +53,8 @@ struct outbox_options {
     const char *url;
     const char *name;
     struct log *log;
+    void (*given_up)(void *ctx); /* as in struct bus_options */
+    void *ctx;
     struct streams *streams;
     struct gateway_metrics *metrics;
     uint64_t ack_timeout_usec;

@@ -10,6 +10,11 @@
 #define CHECK_USEC UINT64_C(1000000)
 /* After a look that failed: soon, but no busy loop. */
 #define RETRY_USEC UINT64_C(250000)
+/* How long a look may take. A stream without a leader gives no answer, and a server that is slow
+ * gives a late one: a gate that is open waits for that, unless another one has waited already; a
+ * closed one rather asks again. */
+#define PATIENCE_OPEN_USEC UINT64_C(5000000)
+#define PATIENCE_CLOSED_USEC UINT64_C(1000000)
 /* What a stream must take beside a request's own bytes: a message's headers, its neighbours'. */
 #define ROOM_SLACK_BYTES ((uint64_t)BATCH_BYTES_MAX)
 
@@ -60,7 +65,7 @@ static bool ensure_layout(struct streams *s)
     strbuf_init(&err, sizeof(s->why));
     r = bus_layout_ensure(s->bus, &s->layout, &max_bytes, &err);
     if (r < 0) {
-        close_all(s, err.len ? err.ptr : "the streams could not be created");
+        set_why(s, err.len ? err.ptr : "the streams could not be created");
         log_warn(s->log, "streams.ensure", "the streams could not be created or updated",
                  KV_BUF("error", &err), KV_STR("then", "trying again"));
         return false;
@@ -78,8 +83,16 @@ static bool lay_out(struct streams *s)
     if (s->laid_out && reconnects == s->reconnects)
         return true;
     s->laid_out = ensure_layout(s);
+    s->laid_out_once |= s->laid_out;
     s->reconnects = reconnects;
     return s->laid_out;
+}
+
+static uint64_t patience_with(struct stream_gate *gate, bool hurried)
+{
+    bool closed = atomic_load(&gate->closed) == (int)FAILURE_UNAVAILABLE;
+
+    return closed || hurried ? PATIENCE_CLOSED_USEC : PATIENCE_OPEN_USEC;
 }
 
 static uint64_t room_of(int id, const struct bus_stream_state *state)
@@ -91,7 +104,7 @@ static uint64_t room_of(int id, const struct bus_stream_state *state)
 }
 
 /* False when the server did not answer or the stream is gone. */
-static bool check_gate(struct streams *s, int id)
+static bool check_gate(struct streams *s, int id, bool hurried)
 {
     struct stream_gate *gate = &s->gates[id];
     uint64_t reports = atomic_load(&gate->reports), room;
@@ -100,7 +113,7 @@ static bool check_gate(struct streams *s, int id)
     int r;
 
     strbuf_init(&err, sizeof(s->why));
-    r = bus_stream_state_of(s->bus, gate->name, &state, &err);
+    r = bus_stream_state_within(s->bus, gate->name, patience_with(gate, hurried), &state, &err);
     if (r < 0) {
         const char *why = err.len ? err.ptr : "the server does not answer";
 
@@ -119,19 +132,27 @@ static bool check_gate(struct streams *s, int id)
     return true;
 }
 
+/* Streams that were laid out before take messages as soon as they have a leader: another round of
+ * laying out, which a new connection asks for and which needs the leader of the whole cluster too,
+ * comes behind it. */
 static bool check_all(struct streams *s)
 {
+    bool good = true;
+
     if (!bus_connected(s->bus)) {
         close_all(s, "no connection to NATS");
         return false;
     }
-    if (!lay_out(s))
+    if (!s->laid_out_once && !lay_out(s))
         return false;
     for (int i = 0; i < STREAM_COUNT; i++)
-        if (!check_gate(s, i))
-            return false;
-    set_why(s, "");
-    return true;
+        good &= check_gate(s, i, /* hurried= */ !good);
+    /* A stream that is gone is made anew even while others give no answer. */
+    if (good || !s->laid_out)
+        good &= lay_out(s);
+    if (good)
+        set_why(s, "");
+    return good;
 }
 
 static void deadline_in(uint64_t usec, struct timespec *ret)
@@ -200,17 +221,19 @@ static void init_gates(struct streams *s)
     }
 }
 
-int streams_start(struct streams *s, const struct settings *settings, struct log *log,
-                  struct strbuf *err)
+int streams_start(struct streams *s, struct service *service, struct strbuf *err)
 {
+    const struct settings *settings = &service->settings;
     struct bus_options options = { .url = settings->nats_url,
                                    .name = "sluice gateway streams",
-                                   .log = log,
+                                   .log = &service->log,
+                                   .given_up = service_fail,
+                                   .ctx = service,
                                    .connect_timeout_usec = 2 * USEC_PER_SEC };
     pthread_condattr_t attr;
     int r;
 
-    s->log = log;
+    s->log = &service->log;
     s->layout = (struct bus_layout){ .sources = s->sources,
                                      .stream_max_bytes = settings->stream_max_bytes,
                                      .dlq_max_bytes = settings->dlq_max_bytes,

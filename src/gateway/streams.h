@@ -18,7 +18,7 @@
 #include "bus/layout.h"
 #include "gateway/failure.h"
 #include "gateway/lane.h"
-#include "service/settings.h"
+#include "service/service.h"
 
 struct stream_gate {
     char name[BUS_STREAM_NAME_MAX];
@@ -33,7 +33,7 @@ struct streams {
     struct log *log;
     struct bus_layout layout;
     const char *sources[SOURCE_COUNT + 1]; /* what layout points to */
-    bool laid_out;
+    bool laid_out, laid_out_once;
     uint64_t reconnects; /* of the connection when the streams were laid out */
 
     bool started;
@@ -45,8 +45,7 @@ struct streams {
 };
 
 /* Connects and starts the thread. <0 with *err. streams_stop() in every case. */
-int streams_start(struct streams *s, const struct settings *settings, struct log *log,
-                  struct strbuf *err) MUST_CHECK;
+int streams_start(struct streams *s, struct service *service, struct strbuf *err) MUST_CHECK;
 /* Waits until all streams were good once, `usec` at most: with NATS away the gateway starts all the
  * same. */
 void streams_wait(struct streams *s, uint64_t usec);

@@ -5,7 +5,6 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <semaphore.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +30,6 @@ struct life {
     struct http_route *routes;
     size_t route_count;
     struct minute_clock *minutes;
-    sem_t end_asked;
     struct listen_sockets sockets;
     struct observer *observer; /* NULL without a socket for it */
     bool role_begun;           /* its start() was called, so that its stop() must be */
@@ -56,7 +54,7 @@ static void *watch_signals(void *arg)
     (void)sigwait(&set, &signal_number);
     log_info(&life->service.log, "service.signal", "asked to stop",
              KV_STR("signal", strsignal(signal_number)));
-    (void)sem_post(&life->end_asked);
+    (void)sem_post(&life->service.end_asked);
     (void)sigwait(&set, &signal_number);
     _exit(EXIT_SECOND_SIGNAL);
 }
@@ -70,7 +68,6 @@ static int start_signal_thread(struct life *life, struct strbuf *err)
     ending_signals(&set);
     (void)pthread_sigmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
-    (void)sem_init(&life->end_asked, 0, 0);
     r = pthread_create(&thread, NULL, watch_signals, life);
     if (r == 0)
         r = pthread_detach(thread);
@@ -241,7 +238,8 @@ static void wait_for_end(struct life *life)
             notify_ready();
             told = true;
         }
-        r = told ? sem_wait(&life->end_asked) : sem_timedwait(&life->end_asked, &ts);
+        r = told ? sem_wait(&life->service.end_asked)
+                 : sem_timedwait(&life->service.end_asked, &ts);
     }
 }
 
@@ -279,6 +277,7 @@ static int run(struct life *life)
     int r;
 
     strbuf_init(&err, ERROR_MAX_BYTES);
+    (void)sem_init(&s->end_asked, 0, 0);
     open_metrics(s);
     r = listen_inherited(&life->sockets, &err);
     if (r == 0)
@@ -295,7 +294,7 @@ static int run(struct life *life)
         s->role->stop(s);
     if (r == 0)
         log_info(&s->log, "service.stop", "the service has stopped");
-    return r < 0 ? 1 : 0;
+    return r < 0 || s->failed ? 1 : 0;
 }
 
 static int load(struct service *s, int argc, char **argv)
@@ -333,6 +332,14 @@ int service_main(const struct service_role *role, int argc, char **argv)
     }
     release(&life);
     return r;
+}
+
+void service_fail(void *service)
+{
+    struct service *s = service;
+
+    s->failed = true;
+    (void)sem_post(&s->end_asked);
 }
 
 void service_on_minute(struct service *s, service_minute_fn fn)

@@ -7,13 +7,15 @@
  * ... SIGTERM, SIGINT or SIGHUP -> readiness 503 -> HTTP drains (no new connections) ->
  * role->drain() -> HTTP stops -> the last minute sample -> role->stop() -> exit 0. All of it within
  * SHUTDOWN_TIMEOUT, at which what is left gets 503. A second signal exits at once (status 130).
- * Wrong settings: status 2.
+ * Wrong settings: status 2. What only a new process can mend: the same end, status 1
+ * (service_fail()).
  *
  * A supervisor that asked for it (service/notify.h) is told once HTTP runs and all dependencies
  * answer. Every service answers GET /health/liveness, /health/readiness, /health and /metrics.
  */
 #pragma once
 
+#include <semaphore.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -36,9 +38,11 @@ struct service {
     struct http_server *http; /* exists when role->start() runs, not yet started */
     void *state;              /* the role's own */
     const struct service_role *role;
-    int64_t started_usec;        /* wall clock */
-    _Atomic bool draining;       /* readiness answers 503 */
-    service_minute_fn on_minute; /* private */
+    int64_t started_usec;  /* wall clock */
+    _Atomic bool draining; /* readiness answers 503 */
+    _Atomic bool failed;   /* private, as what follows */
+    service_minute_fn on_minute;
+    sem_t end_asked;
 };
 
 /* A dependency that readiness and health name: "nats", "database". */
@@ -72,6 +76,10 @@ struct service_role {
 
 /* The whole life of a role's process; returns the exit status. */
 int service_main(const struct service_role *role, int argc, char **argv);
+
+/* Ends the process in order, as a signal does, but with status 1: whoever watches it starts
+ * another. service: a struct service, in the form that callbacks take. Any thread. */
+void service_fail(void *service);
 
 /* Minute samples for event_metrics: calls fn shortly after each full minute, on a thread of the
  * service, with the start of the minute that ended (wall clock); and once at the end, after HTTP

@@ -134,7 +134,7 @@ int stack_up(int argc, char **argv)
             "Starts everything on this machine: a private nats-server and PostgreSQL, the "
             "schema, the streams,\nthe roles and Prometheus. NATS_URL or DATABASE_URL set: that "
             "server is used and none is started.",
-        .flags = OPTION_PORT_BASE | OPTION_SCALE | OPTION_DETACH,
+        .flags = OPTION_PORT_BASE | OPTION_SCALE | OPTION_CLUSTER | OPTION_DETACH,
     };
 
     return run(&command, argc, argv, /* with_publisher= */ false);
@@ -145,7 +145,7 @@ int stack_demo(int argc, char **argv)
     static const struct options_command command = {
         .name = "demo",
         .about = "Starts everything, as up does, and a publisher that sends random events.",
-        .flags = OPTION_PORT_BASE | OPTION_SCALE | OPTION_DETACH,
+        .flags = OPTION_PORT_BASE | OPTION_SCALE | OPTION_CLUSTER | OPTION_DETACH,
     };
 
     return run(&command, argc, argv, /* with_publisher= */ true);

@@ -18,6 +18,15 @@ static const char *const scaled_role_names[SCALE_COUNT] = {
     [SCALE_REPORTER] = "reporter",
 };
 
+/* What --scale leaves unsaid. */
+static const uint32_t scale_of_cluster[SCALE_COUNT] = {
+    [SCALE_GATEWAY] = 2,
+    [SCALE_FB_COLLECTOR] = 2,
+    [SCALE_TTK_COLLECTOR] = 2,
+    [SCALE_REPORTER] = 1,
+};
+#define SCALE_UNSAID UINT32_MAX
+
 struct option {
     const char *name;
     const char *letter;   /* "-f", or NULL */
@@ -84,6 +93,14 @@ static int take_scale(struct options *o, const char *text, struct strbuf *err)
     return 0;
 }
 
+static int take_cluster(struct options *o, const char *text, struct strbuf *err)
+{
+    (void)text;
+    (void)err;
+    o->cluster = true;
+    return 0;
+}
+
 static int take_lines(struct options *o, const char *text, struct strbuf *err)
 {
     if (parse_u32(span_str(text), &o->lines) == 0)
@@ -117,6 +134,11 @@ static int take_follow(struct options *o, const char *text, struct strbuf *err)
 }
 
 static const struct option options[] = {
+    { "--cluster", NULL, NULL,
+      "three nats-servers that hold three copies of every event, two gateways, two collectors a\n"
+      "                     source; the other two nats-servers take the ports N+9 to N+14, their "
+      "routes N+8 too",
+      OPTION_CLUSTER, take_cluster },
     { "--data", NULL, "DIR", "the stack's data and settings live here (default: ./var)", 0,
       take_data },
     { "--detach", "-d", NULL, "return when everything is ready, and leave it running",
@@ -204,6 +226,21 @@ static int take_option(struct options *o, const struct option *option, const cha
     return option->take(o, value, err);
 }
 
+/* What depends on several options, in whatever order they came. */
+static int settle(struct options *o, struct strbuf *err)
+{
+    const uint32_t highest = 65536 - PORT_CLUSTER_COUNT;
+
+    for (size_t i = 0; i < SCALE_COUNT; i++)
+        if (o->scale[i] == SCALE_UNSAID)
+            o->scale[i] = o->cluster ? scale_of_cluster[i] : 1;
+    if (!o->cluster || o->port_base <= highest)
+        return 0;
+    strbuf_setf(err, "--port-base takes a port from %d to %u with --cluster, not '%u'", PORT_LOWEST,
+                highest, o->port_base);
+    return -EINVAL;
+}
+
 int options_parse(struct options *o, const struct options_command *command, int argc, char **argv,
                   struct strbuf *err)
 {
@@ -213,7 +250,7 @@ int options_parse(struct options *o, const struct options_command *command, int 
         .data = "var", .port_base = PORT_BASE_DEFAULT, .lines = LINES_DEFAULT, .rest = argv + 1
     };
     for (size_t i = 0; i < SCALE_COUNT; i++)
-        o->scale[i] = 1;
+        o->scale[i] = SCALE_UNSAID;
     for (int i = 1; r == 0 && i < argc; i++) {
         const char *value;
         const struct option *option = find_option(command, argv[i], &value);
@@ -234,5 +271,5 @@ int options_parse(struct options *o, const struct options_command *command, int 
         strbuf_setf(err, "%s takes a %s", command->name, command->word);
         r = -EINVAL;
     }
-    return r;
+    return r == 0 ? settle(o, err) : r;
 }

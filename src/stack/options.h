@@ -20,7 +20,8 @@ struct options {
     const char *data; /* --data; "var" */
     uint32_t port_base;
     bool port_base_given;
-    uint32_t scale[SCALE_COUNT]; /* instances of each role; 1 */
+    uint32_t scale[SCALE_COUNT]; /* instances of each role; 1, in a cluster 2 of most */
+    bool cluster;                /* three nats-servers */
     bool detach;
     bool json;
     bool follow;
@@ -43,6 +44,7 @@ enum {
     OPTION_JSON = 1 << 3,
     OPTION_FOLLOW = 1 << 4,
     OPTION_LINES = 1 << 5,
+    OPTION_CLUSTER = 1 << 6,
 };
 
 /* 0: go on. 1: --help was asked for and printed. <0: *err says what is wrong. Borrows from argv,

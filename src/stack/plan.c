@@ -128,6 +128,26 @@ static int claim_server(const struct site *site, const char *name, int offset, s
     return -EADDRINUSE;
 }
 
+static int claim_nats(const struct site *site, struct strbuf *err)
+{
+    int r = 0;
+
+    for (unsigned i = 0; i < nats_server_count(site); i++) {
+        r |= claim_server(site, "NATS", nats_server_ports[i].client, err) |
+             claim_server(site, "NATS monitoring", nats_server_ports[i].monitor, err);
+        if (site->options.cluster)
+            r |= claim_server(site, "NATS route", nats_server_ports[i].route, err);
+    }
+    return r;
+}
+
+/* Another unit will listen there, though it does not yet. */
+static bool is_promised(const struct site *site, uint32_t port)
+{
+    return site->options.cluster && port >= site->port[PORT_COUNT] &&
+           port <= site->port[PORT_CLUSTER_COUNT - 1];
+}
+
 static void move_prometheus(struct site *site, struct teller *teller)
 {
     uint32_t wanted = site->port[PORT_PROMETHEUS];
@@ -135,7 +155,7 @@ static void move_prometheus(struct site *site, struct teller *teller)
 
     strbuf_init(&said, 1024);
     for (uint32_t i = 0; i < PROMETHEUS_TRIES && wanted + i < 65536; i++) {
-        if (!port_is_free(wanted + i))
+        if (is_promised(site, wanted + i) || !port_is_free(wanted + i))
             continue;
         site->port[PORT_PROMETHEUS] = wanted + i;
         break;
@@ -152,15 +172,13 @@ int plan_claim_ports(struct plan *plan, struct site *site, struct teller *teller
 {
     int r = 0;
 
-    for (uint32_t i = 0; i < PORT_COUNT; i++)
+    for (uint32_t i = 0; i < PORT_CLUSTER_COUNT; i++)
         site->port[i] = site->options.port_base + i;
     if (!site->options.port_base_given)
         site->port[PORT_PROMETHEUS] = PORT_PROMETHEUS_DEFAULT;
     for (size_t role = 0; role < SCALE_COUNT; role++)
         r |= claim_role(plan, site, role, err) | claim_own(plan, site, role, err);
-    if (site->own_nats)
-        r |= claim_server(site, "NATS", PORT_NATS, err) |
-             claim_server(site, "NATS monitoring", PORT_NATS_MONITOR, err);
+    r |= claim_nats(site, err);
     if (site->own_postgres)
         r |= claim_server(site, "PostgreSQL", PORT_POSTGRES, err);
     if (r) {
@@ -185,6 +203,16 @@ static struct unit *add_unit(struct plan *plan, enum unit_id id, unsigned instan
     return u;
 }
 
+static void add_nats(struct plan *plan, const struct crew *crew)
+{
+    for (unsigned i = 0; i < nats_server_count(crew->site); i++) {
+        struct unit *u = add_unit(plan, UNIT_NATS, i + 1, crew);
+
+        u->port = crew->site->port[nats_server_ports[i].client];
+        u->own_port = crew->site->port[nats_server_ports[i].monitor];
+    }
+}
+
 static void add_role(struct plan *plan, size_t role, const struct crew *crew)
 {
     for (uint32_t i = 0; i < crew->site->options.scale[role]; i++) {
@@ -204,8 +232,7 @@ void plan_fill(struct plan *plan, const struct crew *crew, bool with_publisher)
 {
     if (crew->site->own_postgres)
         (void)add_unit(plan, UNIT_POSTGRES, 1, crew);
-    if (crew->site->own_nats)
-        (void)add_unit(plan, UNIT_NATS, 1, crew);
+    add_nats(plan, crew);
     (void)add_unit(plan, UNIT_PROMETHEUS, 1, crew);
     (void)add_unit(plan, UNIT_MIGRATE, 1, crew);
     (void)add_unit(plan, UNIT_INIT, 1, crew);

@@ -8,12 +8,13 @@
 
 #include "base/macros.h"
 #include "base/strbuf.h"
+#include "stack/nats_server.h"
 #include "stack/prometheus.h"
 #include "stack/site.h"
 #include "stack/teller.h"
 #include "stack/unit.h"
 
-#define PLAN_UNITS_MAX (UNIT_ID_COUNT + SCALE_COUNT * SCALE_MAX)
+#define PLAN_UNITS_MAX (UNIT_ID_COUNT + NATS_SERVERS_MAX + SCALE_COUNT * SCALE_MAX)
 
 /* The listening sockets of the roles, opened before anything starts and owned here. */
 struct plan_sockets {

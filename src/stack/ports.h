@@ -22,7 +22,16 @@ enum port_offset {
     PORT_NATS_MONITOR,
     PORT_POSTGRES,
     PORT_PROMETHEUS,
-    PORT_COUNT
+    PORT_COUNT,
+    /* With --cluster: where the first nats-server talks to the others, and all of the others. */
+    PORT_NATS_ROUTE = PORT_COUNT,
+    PORT_NATS_2,
+    PORT_NATS_2_MONITOR,
+    PORT_NATS_2_ROUTE,
+    PORT_NATS_3,
+    PORT_NATS_3_MONITOR,
+    PORT_NATS_3_ROUTE,
+    PORT_CLUSTER_COUNT
 };
 
 /* A listening socket, non-blocking (several processes accept from it) and close-on-exec. host: an

@@ -185,7 +185,8 @@ pid_t postgres_running_pid(int data_dir_fd)
     return (pid_t)pid;
 }
 
-int postgres_prepare(const struct site *site, struct child_spec *spec, struct strbuf *err)
+int postgres_prepare(const struct site *site, UNUSED unsigned instance, struct child_spec *spec,
+                     struct strbuf *err)
 {
     const int dir = site->layout.dir_fd;
     int r = postgres_config_write(site, dir, CLUSTER);

@@ -14,7 +14,7 @@
  * log_fd: takes what the tools print. */
 int postgres_setup(const struct site *site, int log_fd, struct strbuf *err) MUST_CHECK;
 /* unit_kind.prepare */
-int postgres_prepare(const struct site *site, struct child_spec *spec,
+int postgres_prepare(const struct site *site, unsigned instance, struct child_spec *spec,
                      struct strbuf *err) MUST_CHECK;
 
 /* The newest folder of PostgreSQL's programs, or that of one major version ("15"; NULL = any). <0

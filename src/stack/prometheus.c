@@ -40,7 +40,8 @@ int prometheus_setup(const struct site *site, const struct prometheus_target *ta
     return r;
 }
 
-int prometheus_prepare(const struct site *site, struct child_spec *spec, struct strbuf *err)
+int prometheus_prepare(const struct site *site, UNUSED unsigned instance, struct child_spec *spec,
+                       struct strbuf *err)
 {
     static const char *const places[] = { "/usr/bin/prometheus", "/usr/local/bin/prometheus",
                                           NULL };

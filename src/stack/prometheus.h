@@ -17,5 +17,5 @@ struct prometheus_target {
 int prometheus_setup(const struct site *site, const struct prometheus_target *targets, size_t count,
                      struct strbuf *err) MUST_CHECK;
 /* unit_kind.prepare */
-int prometheus_prepare(const struct site *site, struct child_spec *spec,
+int prometheus_prepare(const struct site *site, unsigned instance, struct child_spec *spec,
                        struct strbuf *err) MUST_CHECK;

@@ -2,13 +2,16 @@
 
 #include <stdio.h>
 
+#include "stack/nats_server.h"
+
 /* What the caller's environment holds of these is not for the roles: they get their own. */
 static const char *const not_inherited[] = { "PORT", "LISTEN_*", "NOTIFY_SOCKET", NULL };
 /* The private database is reached by its URL alone. */
 static const char *const not_inherited_private[] = { "PORT", "LISTEN_*", "NOTIFY_SOCKET", "PG*",
                                                      NULL };
 
-int role_prepare(const struct site *site, struct child_spec *spec, struct strbuf *err)
+int role_prepare(const struct site *site, UNUSED unsigned instance, struct child_spec *spec,
+                 struct strbuf *err)
 {
     char endpoint[64];
     int r =
@@ -22,6 +25,8 @@ int role_prepare(const struct site *site, struct child_spec *spec, struct strbuf
         r = environment_set(&spec->env, "DATABASE_URL", site->database_url);
     if (r == 0)
         r = environment_set(&spec->env, "EVENT_ENDPOINT", endpoint);
+    if (r == 0)
+        r = nats_server_tell_roles(site, &spec->env);
     if (r == 0)
         r = environment_set(&spec->env, "NOTIFY_SOCKET", site->notify);
     /* libpq looks for certificates at home, and fails where it may not look. */

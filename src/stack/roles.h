@@ -8,4 +8,5 @@
 
 /* unit_kind.prepare for a role or a command that runs once: the environment and the program, but
  * not argv, which is the unit's kind, and not the listening sockets. */
-int role_prepare(const struct site *site, struct child_spec *spec, struct strbuf *err) MUST_CHECK;
+int role_prepare(const struct site *site, unsigned instance, struct child_spec *spec,
+                 struct strbuf *err) MUST_CHECK;

@@ -82,7 +82,7 @@ static int load_settings(struct supervisor *s, struct strbuf *err)
     s->site.own_postgres = !is_set("DATABASE_URL");
     teller_init(&s->teller, (enum log_level)s->site.settings.log_level,
                 (enum log_format)s->site.settings.log_format);
-    return 0;
+    return nats_server_check_settings(&s->site, err);
 }
 
 static int claim(struct supervisor *s, struct strbuf *err)
@@ -131,6 +131,8 @@ int supervisor_setup(struct supervisor *s, struct strbuf *err)
     (void)umask(077);
     if (r == 0)
         r = claim(s, err);
+    if (r == 0)
+        r = nats_server_check_directory(site, err);
     if (r == 0)
         r = clear_leftovers(s, err);
     if (r == 0)

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "stack/files.h"
+#include "stack/nats_server.h"
 
 void site_init(struct site *site)
 {
@@ -102,16 +103,32 @@ int site_secret(const struct site *site, const char *name, char ret[SECRET_MAX],
     return r;
 }
 
-static int private_url(const struct site *site, char **ret, const char *scheme, const char *server,
-                       uint32_t port, const char *path, struct strbuf *err)
+static int private_database_url(const struct site *site, char **ret, struct strbuf *err)
 {
     char secret[SECRET_MAX];
-    int r = site_secret(site, server, secret, err);
+    int r = site_secret(site, "postgres", secret, err);
 
     if (r < 0)
         return r;
-    r = asprintf(ret, "%s://sluice:%s@127.0.0.1:%u%s", scheme, secret, port, path);
+    r = asprintf(ret, "postgresql://sluice:%s@127.0.0.1:%u/sluice", secret,
+                 site->port[PORT_POSTGRES]);
     return r < 0 ? -ENOMEM : 0;
+}
+
+static int private_nats_url(const struct site *site, char **ret, struct strbuf *err)
+{
+    _cleanup_strbuf_ struct strbuf urls;
+    char secret[SECRET_MAX];
+    int r = site_secret(site, "nats", secret, err);
+
+    if (r < 0)
+        return r;
+    strbuf_init(&urls, 1024);
+    for (unsigned i = 0; i < nats_server_count(site); i++)
+        (void)strbuf_addf(&urls, "%snats://sluice:%s@127.0.0.1:%u", i ? "," : "", secret,
+                          site->port[nats_server_ports[i].client]);
+    *ret = strdup(urls.ptr);
+    return *ret ? strbuf_error(&urls) : -ENOMEM;
 }
 
 static int given_url(char **ret, const char *url)
@@ -139,13 +156,11 @@ static int publish_urls(const struct site *site, struct strbuf *err)
 
 int site_settle_urls(struct site *site, struct strbuf *err)
 {
-    int r = site->own_nats
-                ? private_url(site, &site->nats_url, "nats", "nats", site->port[PORT_NATS], "", err)
-                : given_url(&site->nats_url, site->settings.nats_url);
+    int r = site->own_nats ? private_nats_url(site, &site->nats_url, err)
+                           : given_url(&site->nats_url, site->settings.nats_url);
 
     if (r == 0)
-        r = site->own_postgres ? private_url(site, &site->database_url, "postgresql", "postgres",
-                                             site->port[PORT_POSTGRES], "/sluice", err)
+        r = site->own_postgres ? private_database_url(site, &site->database_url, err)
                                : given_url(&site->database_url, site->settings.database_url);
     return r == 0 ? publish_urls(site, err) : r;
 }

@@ -21,11 +21,11 @@ struct site {
     struct settings settings;
     struct layout layout;
     struct identity identity;
-    int exe_fd;                    /* this program: what every role runs */
-    uint32_t port[PORT_COUNT];     /* of the servers and the first instance of each role */
-    bool own_nats, own_postgres;   /* false: NATS_URL, DATABASE_URL name another server */
-    char *nats_url, *database_url; /* owned; with passwords */
-    char notify[32];               /* NOTIFY_SOCKET of the children */
+    int exe_fd;                        /* this program: what every role runs */
+    uint32_t port[PORT_CLUSTER_COUNT]; /* of the servers and the first instance of each role */
+    bool own_nats, own_postgres;       /* false: NATS_URL, DATABASE_URL name another server */
+    char *nats_url, *database_url;     /* owned; with passwords */
+    char notify[32];                   /* NOTIFY_SOCKET of the children */
 };
 
 void site_init(struct site *site);

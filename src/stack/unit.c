@@ -89,7 +89,7 @@ static int fill_spec(struct unit *u, struct child_spec *spec, struct strbuf *err
         child_arg(spec, "sluice");
         child_arg(spec, u->kind->name);
     }
-    return u->kind->prepare(site, spec, err);
+    return u->kind->prepare(site, u->instance, spec, err);
 }
 
 int unit_spawn(struct unit *u, struct process *p, struct strbuf *err)
@@ -284,6 +284,7 @@ void unit_init(struct unit *u, const struct unit_kind *kind, unsigned instance,
 {
     *u = (struct unit){ .kind = kind,
                         .crew = crew,
+                        .instance = instance,
                         .backoff_usec = BACKOFF_FIRST_USEC,
                         .grace = { .fn = on_grace, .ctx = u } };
     if (instance == 1)

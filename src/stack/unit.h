@@ -67,8 +67,9 @@ struct unit_kind {
     const char *probe_path;
     int port_offset;  /* enum port_offset: what `status` shows */
     int probe_offset; /* where it is asked, if that is another port; else the same */
-    /* Fills what to run; called before each start. */
-    int (*prepare)(const struct site *site, struct child_spec *spec, struct strbuf *err);
+    /* Fills what to run; called before each start. instance: 1 of the first. */
+    int (*prepare)(const struct site *site, unsigned instance, struct child_spec *spec,
+                   struct strbuf *err);
 };
 
 struct process {
@@ -106,6 +107,7 @@ struct unit {
     const struct unit_kind *kind;
     const struct crew *crew;
     char name[32];     /* "gateway", "gateway-2" */
+    unsigned instance; /* 1 of "gateway", 2 of "gateway-2" */
     uint32_t port;     /* 0 = none */
     uint32_t own_port; /* where this very process answers; = port unless several share that */
     int listen_fds[CHILD_LISTEN_MAX]; /* borrowed */

@@ -17,6 +17,8 @@
 /* Made by cmake/embed.cmake from sql/migrations/, sorted by name. */
 extern const struct embedded_file sluice_migrations[];
 extern const size_t sluice_migrations_count;
+/* sql/citus/: one file, made in the same way. */
+extern const struct embedded_file sluice_citus[];
 
 #define LOCK_SQL "SELECT pg_advisory_lock(hashtextextended('sluice.migrations', 0))"
 #define UNLOCK_SQL "SELECT pg_advisory_unlock(hashtextextended('sluice.migrations', 0))"
@@ -149,6 +151,23 @@ int migrate_run(struct db *db, uint32_t *ret_applied, struct strbuf *err)
     }
     *ret_applied = applied;
     return 0;
+}
+
+int migrate_distribute(struct db *db, struct strbuf *err)
+{
+    int r = db_connect(db, err);
+
+    if (r == 0)
+        r = pg_exec(db, LOCK_SQL, err);
+    if (r == 0)
+        r = pg_exec(db, "BEGIN", err);
+    if (r == 0)
+        r = pg_exec(db, sluice_citus[0].begin, err);
+    if (r == 0)
+        r = pg_exec(db, "COMMIT", err);
+    /* The session's end gives the lock back, and ends a transaction that failed. */
+    db_disconnect(db);
+    return r == DB_DATA_FAULT ? DB_REFUSED : r;
 }
 
 /* Two statements: a query cannot name a table that may not exist. */

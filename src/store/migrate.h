@@ -18,6 +18,10 @@
  * db_outcome; *err for a person. */
 int migrate_run(struct db *db, uint32_t *ret_applied, struct strbuf *err) MUST_CHECK;
 
+/* Distributes the tables over the nodes of a Citus cluster (sql/citus/), those that are not yet.
+ * The schema MUST be up to date. Without the extension: DB_REFUSED with *err. */
+int migrate_distribute(struct db *db, struct strbuf *err) MUST_CHECK;
+
 struct migration_state {
     uint32_t version; /* of the newest applied; 0 = none */
     uint32_t wanted;  /* of the newest this binary knows */

@@ -21,8 +21,8 @@ static const char sql[] =
     " AND ($2::timestamptz IS NULL OR " FROM " < $2)),"
     " users AS MATERIALIZED (SELECT * FROM candidates WHERE certain"
     " UNION ALL SELECT * FROM candidates c WHERE NOT certain"
-    " AND EXISTS (SELECT FROM processed_events e WHERE " REPORT_IN_RANGE
-    "  AND e.source = c.source AND e.user_id = c.user_id)),"
+    " AND (c.source, c.user_id) IN (SELECT source, user_id FROM processed_events"
+    "  WHERE " REPORT_IN_RANGE " AND " REPORT_OF_SOURCE ")),"
     " facebook AS (SELECT * FROM users WHERE source = 'facebook'),"
     " tiktok AS (SELECT * FROM users WHERE source = 'tiktok')"
 

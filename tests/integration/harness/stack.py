@@ -5,6 +5,7 @@ import os
 import pathlib
 import pwd
 import random
+import re
 import shutil
 import signal
 import socket
@@ -26,18 +27,24 @@ SERVERS = ["postgres", "nats-server", "prometheus"]
 SANITIZER_MARKS = ("ERROR: AddressSanitizer", "ERROR: LeakSanitizer", "runtime error:", "WARNING: ThreadSanitizer")
 
 
-def free_port_base():
-    """Eight consecutive ports that nothing holds, below the kernel's ephemeral range."""
-    bases = own_share(range(20000, 32000, 8))
+# Of a stack, and of one with a cluster: both lie below the kernel's ephemeral ports, and apart from each other.
+PORTS, BASES = 8, range(20000, 32000, 8)
+CLUSTER_PORTS, CLUSTER_BASES = 16, range(32000, 32752, 16)
+
+
+def free_port_base(cluster=False):
+    """Consecutive ports that nothing holds."""
+    count = CLUSTER_PORTS if cluster else PORTS
+    bases = own_share(CLUSTER_BASES if cluster else BASES)
     for base in random.sample(bases, len(bases)):
         with contextlib.ExitStack() as sockets:
             try:
-                for port in range(base, base + 8):
+                for port in range(base, base + count):
                     sockets.enter_context(socket.socket()).bind(("127.0.0.1", port))
                 return base
             except OSError:
                 continue
-    raise RuntimeError("no eight free ports in a row")
+    raise RuntimeError(f"no {count} free ports in a row")
 
 
 class Stack:
@@ -131,6 +138,11 @@ class Stack:
 
     def query(self, sql):
         return [line.split("|") for line in self.sql(sql).splitlines()]
+
+    def nats_url(self, name="nats-server"):
+        """With its password; name: which of a cluster's servers."""
+        urls = re.search(r"^NATS_URL=(.*)$", (self.data / "run" / "stack.env").read_text(), re.MULTILINE)[1].split(",")
+        return next(url for url in urls if url.endswith(f":{self.status()[name]['port']}"))
 
     def stored(self):
         return int(self.sql("SELECT count(*) FROM processed_events"))

@@ -8,7 +8,8 @@
 #include "stack/options.h"
 
 #define ALL_FLAGS                                                                                  \
-    (OPTION_PORT_BASE | OPTION_SCALE | OPTION_DETACH | OPTION_JSON | OPTION_FOLLOW | OPTION_LINES)
+    (OPTION_PORT_BASE | OPTION_SCALE | OPTION_DETACH | OPTION_JSON | OPTION_FOLLOW |               \
+     OPTION_LINES | OPTION_CLUSTER)
 
 static int parse(struct options *o, const struct options_command *command, const char *line,
                  char ret_error[512])
@@ -44,6 +45,8 @@ static void test_refused(void **state)
         { "up --scale gateway=17", "not 'gateway=17'" },
         { "up --scale gateway=2,nats=2", "not 'nats=2'" },
         { "up --scale prometheus=2", "not 'prometheus=2'" },
+        { "up --cluster --port-base 65522", "from 1024 to 65521 with --cluster, not '65522'" },
+        { "up --cluster=3", "--cluster takes no value" },
         { "up --detach=yes", "--detach takes no value" },
         { "up -n x", "--lines takes a number, not 'x'" },
         { "up --data=", "--data takes a directory" },
@@ -91,6 +94,22 @@ static void test_taken(void **state)
     assert_int_equal(o.scale[SCALE_TTK_COLLECTOR], 3);
 }
 
+static void test_a_cluster_has_several_of_most_roles(void **state)
+{
+    static const struct options_command command = { .name = "up", .flags = ALL_FLAGS };
+    struct options o;
+    char error[512];
+
+    (void)state;
+    assert_int_equal(parse(&o, &command, "up --scale gateway=3 --cluster", error), 0);
+    assert_true(o.cluster);
+    assert_int_equal(o.scale[SCALE_GATEWAY], 3);
+    assert_int_equal(o.scale[SCALE_FB_COLLECTOR], 2);
+    assert_int_equal(o.scale[SCALE_TTK_COLLECTOR], 2);
+    assert_int_equal(o.scale[SCALE_REPORTER], 1);
+    assert_int_equal(parse(&o, &command, "up --port-base 65521 --cluster", error), 0);
+}
+
 static void test_a_flag_of_another_command_is_refused(void **state)
 {
     static const struct options_command command = { .name = "status", .flags = OPTION_JSON };
@@ -136,6 +155,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refused),
         cmocka_unit_test(test_taken),
+        cmocka_unit_test(test_a_cluster_has_several_of_most_roles),
         cmocka_unit_test(test_a_flag_of_another_command_is_refused),
         cmocka_unit_test(test_words),
         cmocka_unit_test(test_the_rest_is_passed_on),
