@@ -157,7 +157,34 @@ static void register_upkeep(const struct naming *n)
                                  "of RETENTION_DAYS.",
                                  NULL);
     f->upkeep_failures = metrics_counter(n->m, named(n, "upkeep_failures_total").s,
-                                         "Attempts to drop old data that failed.", NULL);
+                                         "Rounds of upkeep that failed.", NULL);
+}
+
+static struct metric_gauge *gauge(const struct naming *n, const char *suffix, const char *help)
+{
+    return metrics_gauge(n->m, named(n, suffix).s, help, NULL);
+}
+
+static void register_servers(const struct naming *n)
+{
+    struct figures *f = n->f;
+
+    f->database_bytes = gauge(n, "database_size_bytes", "Bytes of the database on its disk.");
+    f->connections = gauge(n, "database_connections",
+                           "Connections of clients to the database server, of all databases.");
+    f->connections_max =
+        gauge(n, "database_connections_max", "Connections that the database server allows.");
+    f->partition_tomorrow =
+        gauge(n, "partition_tomorrow_ready",
+              "1 when the partition for the events of the next UTC day is there, else 0.");
+    f->jetstream_bytes =
+        gauge(n, "jetstream_store_bytes", "Bytes that JetStream stores, of all streams.");
+    f->jetstream_max_bytes = gauge(n, "jetstream_store_max_bytes",
+                                   "Bytes that JetStream may store; 0 when it tells no limit.");
+    f->letters = gauge(n, "dead_letter_stream_messages", "Dead letters in EVENTS_DLQ.");
+    f->letter_bytes = gauge(n, "dead_letter_stream_bytes", "Bytes that EVENTS_DLQ holds.");
+    f->letter_max_bytes =
+        gauge(n, "dead_letter_stream_max_bytes", "Bytes at which EVENTS_DLQ refuses more.");
 }
 
 void figures_init(struct figures *f, struct metrics *m, const struct source *source)
@@ -169,6 +196,7 @@ void figures_init(struct figures *f, struct metrics *m, const struct source *sou
     register_batches(&n);
     register_lag(&n);
     register_upkeep(&n);
+    register_servers(&n);
 }
 
 void figures_accepted(struct figures *f, const struct work *w, size_t first)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "collector/server_figures.h"
 #include "store/ledger_prune.h"
 #include "store/retention.h"
 #include "store/service_metrics.h"
@@ -119,15 +120,17 @@ static void do_round(struct upkeep *u)
     int r;
 
     strbuf_init(&err, ERROR_TEXT_MAX);
-    r = prune_ledger(u, &err);
+    r = server_figures_update(c, u->db, &err);
+    if (r == 0)
+        r = prune_ledger(u, &err);
     if (r == 0 && !is_stopping(u))
         r = drop_old(u, &err);
     db_disconnect(u->db);
     if (r == 0 || is_stopping(u))
         return;
     metric_add(c->figures.upkeep_failures, 1);
-    log_warn(c->log, "upkeep.retry", "old data could not be dropped", KV_BUF("error", &err),
-             KV_STR("then", "trying again after UPKEEP_INTERVAL"));
+    log_warn(c->log, "upkeep.retry", "the upkeep of the database could not be done",
+             KV_BUF("error", &err), KV_STR("then", "trying again after UPKEEP_INTERVAL"));
 }
 
 static void *run(void *upkeep)

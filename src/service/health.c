@@ -1,8 +1,10 @@
 #include "service/health.h"
 
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/json_out.h"
-#include "service/service.h"
 
 #define ANSWER_MAX_BYTES (64 * 1024)
 #define METRICS_MAX_BYTES (4 * 1024 * 1024)
@@ -125,6 +127,31 @@ static void metrics(struct http_request *req, void *ctx)
     else
         http_reply(req, 200, "text/plain; version=0.0.4; charset=utf-8", strbuf_span(&body), NULL,
                    0);
+}
+
+static double read_dependency(void *gauge)
+{
+    const struct health_gauge *g = gauge;
+    _cleanup_strbuf_ struct strbuf why;
+
+    strbuf_init(&why, REASON_MAX_BYTES);
+    return g->dependency->ok(g->service, &why);
+}
+
+void health_metrics_add(struct service *s, struct health_gauge gauges[HEALTH_DEPENDENCIES_MAX])
+{
+    if (s->role->dependency_count > HEALTH_DEPENDENCIES_MAX)
+        abort();
+    for (size_t i = 0; i < s->role->dependency_count; i++) {
+        const struct service_dependency *d = &s->role->dependencies[i];
+        char labels[64];
+
+        gauges[i] = (struct health_gauge){ .service = s, .dependency = d };
+        (void)snprintf(labels, sizeof(labels), "dependency=\"%s\"", d->name);
+        metrics_gauge_fn(s->metrics, "sluice_dependency_up",
+                         "Whether what the role cannot do without answers: 1 or 0.", labels,
+                         read_dependency, &gauges[i]);
+    }
 }
 
 const struct http_route health_routes[HEALTH_ROUTE_COUNT] = {

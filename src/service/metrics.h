@@ -51,7 +51,8 @@ uint64_t metric_counter_value(const struct metric_counter *c);
 extern const double metrics_latency_bounds[];
 extern const size_t metrics_latency_bounds_count;
 
-/* process_* (CPU, memory, descriptors, start time) and sluice_build_info{version,role}. */
+/* process_* (CPU, memory, descriptors, start time), sluice_filesystem_* (of the working directory)
+ * and sluice_build_info{version,role}. */
 void metrics_add_process(struct metrics *m, const char *role);
 
 /* The whole exposition. */

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -78,6 +79,21 @@ static double read_max_fds(void *ctx UNUSED)
     return getrlimit(RLIMIT_NOFILE, &limit) == 0 ? (double)limit.rlim_cur : 0;
 }
 
+/* What an unprivileged process may still write. */
+static double read_disk_free(void *ctx UNUSED)
+{
+    struct statvfs st;
+
+    return statvfs(".", &st) == 0 ? (double)st.f_bavail * (double)st.f_frsize : 0;
+}
+
+static double read_disk_size(void *ctx UNUSED)
+{
+    struct statvfs st;
+
+    return statvfs(".", &st) == 0 ? (double)st.f_blocks * (double)st.f_frsize : 0;
+}
+
 /* Wall-clock time of the start: now, less the time since boot that passed after it. */
 static double start_time(void)
 {
@@ -107,6 +123,12 @@ void metrics_add_process(struct metrics *m, const char *role)
     metric_set(metrics_gauge(m, "process_start_time_seconds",
                              "When the process started, in seconds since 1970.", NULL),
                start_time());
+    metrics_gauge_fn(m, "sluice_filesystem_free_bytes",
+                     "Bytes free on the file system of the process' working directory.", NULL,
+                     read_disk_free, NULL);
+    metrics_gauge_fn(m, "sluice_filesystem_size_bytes",
+                     "Bytes of the file system of the process' working directory.", NULL,
+                     read_disk_size, NULL);
     (void)snprintf(labels, sizeof(labels), "version=\"%s\",role=\"%s\"", SLUICE_VERSION, role);
     metric_set(
         metrics_gauge(m, "sluice_build_info", "Always 1; the version is in the label.", labels), 1);

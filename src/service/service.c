@@ -32,7 +32,8 @@ struct life {
     struct minute_clock *minutes;
     struct listen_sockets sockets;
     struct observer *observer; /* NULL without a socket for it */
-    bool role_begun;           /* its start() was called, so that its stop() must be */
+    struct health_gauge gauges[HEALTH_DEPENDENCIES_MAX];
+    bool role_begun; /* its start() was called, so that its stop() must be */
 };
 
 static void ending_signals(sigset_t *set)
@@ -166,12 +167,15 @@ static int open_http(struct life *life, struct strbuf *err)
     return http_server_new(&options, &s->http, err);
 }
 
-static void open_metrics(struct service *s)
+static void open_metrics(struct life *life)
 {
+    struct service *s = &life->service;
+
     s->metrics = metrics_new();
     metrics_add_process(s->metrics, s->name);
     metrics_counter_fn(s->metrics, "log_lines_dropped_total",
                        "Log lines that could not be written.", NULL, read_dropped, &s->log);
+    health_metrics_add(s, life->gauges);
 }
 
 static int start(struct life *life, struct strbuf *err)
@@ -278,7 +282,7 @@ static int run(struct life *life)
 
     strbuf_init(&err, ERROR_MAX_BYTES);
     (void)sem_init(&s->end_asked, 0, 0);
-    open_metrics(s);
+    open_metrics(life);
     r = listen_inherited(&life->sockets, &err);
     if (r == 0)
         r = start(life, &err);

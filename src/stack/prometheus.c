@@ -1,43 +1,87 @@
 #include "stack/prometheus.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
+#include "base/embedded.h"
 #include "stack/files.h"
 #include "stack/servers.h"
 
-#define CONFIG_FILE "prometheus/prometheus.yml"
+#define FOLDER "prometheus/"
+#define CONFIG_FILE "prometheus.yml"
 
-int prometheus_setup(const struct site *site, const struct prometheus_target *targets, size_t count,
-                     struct strbuf *err)
+extern const struct embedded_file sluice_prometheus_rules[];
+
+static int write_file(const struct site *site, const char *name, struct span content,
+                      struct strbuf *err)
 {
-    _cleanup_strbuf_ struct strbuf text;
-    const char *job = "";
-    int r;
+    char path[128];
+    int r = snprintf(path, sizeof(path), FOLDER "%s", name) < (int)sizeof(path)
+                ? file_replace(site->layout.dir_fd, path, content, /* durable= */ false)
+                : -ENAMETOOLONG;
 
-    strbuf_init(&text, 65536);
-    (void)strbuf_adds(&text, "# Written by sluice up at each start.\n"
-                             "global:\n"
-                             "  scrape_interval: 5s\n"
-                             "  scrape_timeout: 4s\n"
-                             "scrape_configs:\n");
+    if (r < 0)
+        strbuf_setf(err, "%s/" FOLDER "%s: %s", site->layout.shown, name, strerror(-r));
+    return r;
+}
+
+/* They are named one by one: an older version's, left in the folder, do not count. */
+static int write_rules(const struct site *site, struct strbuf *config, struct strbuf *err)
+{
+    int r = dir_ensure(site->layout.dir_fd, FOLDER "rules");
+
+    if (r < 0)
+        strbuf_setf(err, "%s/" FOLDER "rules: %s", site->layout.shown, strerror(-r));
+    (void)strbuf_adds(config, "rule_files:\n");
+    for (const struct embedded_file *f = sluice_prometheus_rules; r == 0 && f->name; f++) {
+        char name[96];
+
+        (void)snprintf(name, sizeof(name), "rules/%s", f->name);
+        (void)strbuf_addf(config, "  - \"%s\"\n", name);
+        r = write_file(site, name, span_of(f->begin, (size_t)(f->end - f->begin)), err);
+    }
+    return r;
+}
+
+static void add_targets(struct strbuf *config, const struct prometheus_target *targets,
+                        size_t count)
+{
+    const char *job = "";
+
+    (void)strbuf_adds(config, "scrape_configs:\n");
     for (size_t i = 0; i < count; i++) {
         if (strcmp(job, targets[i].job) != 0)
-            (void)strbuf_addf(&text,
+            (void)strbuf_addf(config,
                               "  - job_name: \"%s\"\n"
                               "    static_configs:\n"
                               "      - targets:\n",
                               targets[i].job);
         job = targets[i].job;
-        (void)strbuf_addf(&text, "          - \"127.0.0.1:%u\"\n", targets[i].port);
+        (void)strbuf_addf(config, "          - \"127.0.0.1:%u\"\n", targets[i].port);
     }
-    r = strbuf_error(&text);
-    if (r == 0)
-        r = file_replace(site->layout.dir_fd, CONFIG_FILE, strbuf_span(&text),
-                         /* durable= */ false);
+}
+
+int prometheus_setup(const struct site *site, const struct prometheus_target *targets, size_t count,
+                     struct strbuf *err)
+{
+    _cleanup_strbuf_ struct strbuf config;
+    int r;
+
+    strbuf_init(&config, 65536);
+    (void)strbuf_adds(&config, "# Written by sluice up at each start.\n"
+                               "global:\n"
+                               "  scrape_interval: 5s\n"
+                               "  scrape_timeout: 4s\n"
+                               "  evaluation_interval: 5s\n");
+    r = write_rules(site, &config, err);
+    add_targets(&config, targets, count);
     if (r < 0)
-        strbuf_setf(err, "%s/" CONFIG_FILE ": %s", site->layout.shown, strerror(-r));
-    return r;
+        return r;
+    r = strbuf_error(&config);
+    if (r < 0)
+        strbuf_setf(err, "%s/" FOLDER CONFIG_FILE ": %s", site->layout.shown, strerror(-r));
+    return r < 0 ? r : write_file(site, CONFIG_FILE, strbuf_span(&config), err);
 }
 
 int prometheus_prepare(const struct site *site, UNUSED unsigned instance, struct child_spec *spec,
@@ -54,7 +98,7 @@ int prometheus_prepare(const struct site *site, UNUSED unsigned instance, struct
     r = child_argf(spec, "--web.listen-address=127.0.0.1:%u", site->port[PORT_PROMETHEUS]);
     if (r < 0)
         return r;
-    child_arg(spec, "--config.file=" CONFIG_FILE);
+    child_arg(spec, "--config.file=" FOLDER CONFIG_FILE);
     child_arg(spec, "--storage.tsdb.path=prometheus/data");
     child_arg(spec, "--storage.tsdb.retention.time=15d");
     child_arg(spec, "--storage.tsdb.retention.size=1GB");

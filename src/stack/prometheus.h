@@ -13,7 +13,8 @@ struct prometheus_target {
     uint32_t port;
 };
 
-/* Writes prometheus/prometheus.yml; targets of one job stand together. */
+/* Writes prometheus/prometheus.yml and the rules of deploy/prometheus/rules/; targets of one job
+ * stand together. */
 int prometheus_setup(const struct site *site, const struct prometheus_target *targets, size_t count,
                      struct strbuf *err) MUST_CHECK;
 /* unit_kind.prepare */

@@ -25,3 +25,8 @@ void partition_cache_clear(struct partition_cache *cache);
 /* Makes the partition of a day (since 1970) if there is none. */
 int partition_ensure(struct partition_cache *cache, struct db *db, int64_t day,
                      struct strbuf *err) MUST_CHECK;
+
+/* Makes the partition of the UTC day after this one, by the server's clock, if there is none, so
+ * that no writer has to do it at midnight. *ret_there: it is there, asked afterwards. 0 or a
+ * db_outcome. */
+int partition_ensure_tomorrow(struct db *db, bool *ret_there, struct strbuf *err) MUST_CHECK;

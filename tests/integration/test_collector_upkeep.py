@@ -297,7 +297,7 @@ def test_retention_under_load_with_late_events(start_role, nats, database):
     assert database.value("SELECT retained_from FROM retention") == boundary
     wait_for(lambda: database.value("SELECT min(timestamp) FROM processed_events") >= boundary, 30, "the days to go")
     assert set(database.query("SELECT source, event_id FROM processed_events")) == kept
-    wait_for(lambda: database.value("SELECT count(*) FROM pg_class WHERE relname ~ '^processed_events_[0-9]{8}$'") <= 3,
+    wait_for(lambda: database.value("SELECT count(*) FROM pg_class WHERE relname ~ '^processed_events_[0-9]{8}$'") <= 4,
              20, "the partitions to be dropped")
     assert database.value("SELECT count(*) FROM revenue_transactions WHERE timestamp < %s", (boundary,)) == 0
     for source in SOURCES:

@@ -172,6 +172,9 @@ static void process_figures(void **state UNUSED)
     assert_true(value_of(&out, "\nprocess_threads ") >= 1);
     assert_true(value_of(&out, "\nprocess_cpu_seconds_total ") > 0);
     assert_true(value_of(&out, "\nprocess_start_time_seconds ") > 1.6e9);
+    assert_true(value_of(&out, "\nsluice_filesystem_size_bytes ") > 0);
+    assert_true(value_of(&out, "\nsluice_filesystem_free_bytes ") <=
+                value_of(&out, "\nsluice_filesystem_size_bytes "));
     assert_non_null(
         strstr(out.ptr, "\nsluice_build_info{version=\"" SLUICE_VERSION "\",role=\"test\"} 1\n"));
 }

@@ -192,6 +192,8 @@ static void endpoints(void **state UNUSED)
         { "/metrics", true, 200, "\nhttp_requests_total{code=\"503\"} 1\n" },
         { "/metrics", true, 200, "\nlog_lines_dropped_total 0\n" },
         { "/metrics", true, 200, "\nsluice_build_info{" },
+        { "/metrics", true, 200, "\nsluice_dependency_up{dependency=\"nats\"} 1\n" },
+        { "/metrics", false, 200, "\nsluice_dependency_up{dependency=\"nats\"} 0\n" },
         { "/metrics", true, 200,
           "\nhttp_request_duration_seconds_count{method=\"GET\",path=\"/health\"} 3\n" },
     };
