@@ -17,6 +17,7 @@ static const struct {
     { ROLE_INIT, "init" },
     { ROLE_ADMIN, "operator's commands" },
     { ROLE_STACK, "up" },
+    { ROLE_HEALTH, "health" },
 };
 
 static void add_roles(struct strbuf *out, unsigned roles)
