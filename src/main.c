@@ -39,6 +39,7 @@ static const struct command commands[] = {
     { "stress-test", admin_stress_test, "send events at a steady rate and verify the reports" },
     { "bench", admin_bench, "measure this machine, the intake and the whole pipeline" },
     { "doctor", admin_doctor, "check this machine and the stack; say how to mend what is wrong" },
+    { "health", admin_health, "ask a role on this machine whether it is ready" },
     { "dlq", admin_dlq, "list, show, requeue or purge dead letters" },
     { "audit", admin_audit, "prove that every accepted event is accounted for" },
     { "replay", admin_replay, "store messages of the streams again: what was lost comes back" },

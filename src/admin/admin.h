@@ -6,6 +6,7 @@ int admin_migrate(int argc, char **argv);
 int admin_bulk_test(int argc, char **argv);
 int admin_stress_test(int argc, char **argv);
 int admin_doctor(int argc, char **argv);
+int admin_health(int argc, char **argv);
 int admin_settings(int argc, char **argv);
 int admin_audit(int argc, char **argv);
 int admin_replay(int argc, char **argv);

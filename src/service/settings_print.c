@@ -17,6 +17,7 @@ static const struct {
     { ROLE_INIT, "init" },
     { ROLE_ADMIN, "operator's commands" },
     { ROLE_STACK, "up" },
+    { ROLE_HEALTH, "health" },
 };
 
 static void add_roles(struct strbuf *out, unsigned roles)
@@ -72,6 +73,20 @@ void settings_print_help(enum role role, const struct settings_command *command,
                            "  --help\n      print this\n");
 }
 
+/* No settings of a role: docker-compose.yml takes them. The sample passwords are known to
+ * deploy/containers/check-secrets. */
+static const char compose_variables[] = "\n# For docker compose alone (docs/containers.md): "
+                                        "passwords, which production refuses as they "
+                                        "are here,\n# and what is open on this machine.\n"
+                                        "POSTGRES_PASSWORD=change-me\n"
+                                        "NATS_PASSWORD=change-me\n"
+                                        "GRAFANA_PASSWORD=change-me\n"
+                                        "#BIND_ADDRESS=127.0.0.1\n"
+                                        "#GATEWAY_PORT=3000\n"
+                                        "#REPORTER_PORT=3003\n"
+                                        "#PROMETHEUS_PORT=9090\n"
+                                        "#GRAFANA_PORT=3010\n";
+
 int settings_print_env_example(struct strbuf *out)
 {
     (void)strbuf_adds(out, "# Settings of Sluice with their defaults: copy to .env and change what "
@@ -85,6 +100,7 @@ int settings_print_env_example(struct strbuf *out)
         add_roles(out, opt->roles);
         (void)strbuf_addf(out, "\n#%s=%s\n", opt->name, opt->default_text);
     }
+    (void)strbuf_adds(out, compose_variables);
     return strbuf_error(out);
 }
 
