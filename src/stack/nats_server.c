@@ -95,12 +95,13 @@ static int read_limit(const struct site *site, uint64_t *ret)
 
 static int choose_limit(const struct site *site, uint64_t available)
 {
+    const unsigned servers = MAX(nats_server_count(site), 1U);
     _cleanup_strbuf_ struct strbuf text;
     char path[PATH_SIZE];
 
     strbuf_init(&text, 64);
     path_of(site->options.cluster, 1, LIMIT_NAME, path);
-    (void)strbuf_addu64(&text, available / 100 * SHARE_OF_FREE_PERCENT / nats_server_count(site));
+    (void)strbuf_addu64(&text, available / 100 * SHARE_OF_FREE_PERCENT / servers);
     (void)strbuf_addc(&text, '\n');
     return file_replace(site->layout.dir_fd, path, strbuf_span(&text), /* durable= */ true);
 }
