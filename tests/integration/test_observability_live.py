@@ -144,6 +144,13 @@ def test_the_load_was_seen_as_it_was(stack):
     wait_for(lambda: has_data(stack, 'max({__name__=~"[a-z]+_collector_dead_letter_stream_messages"}) > 0'), 30,
              "the dead letters to be counted")
     assert has_data(stack, 'min({__name__=~"[a-z]+_collector_partition_tomorrow_ready"}) == 1')
+    for collector in ("fb", "ttk"):
+        for name in ("database_size_bytes", "database_connections", "database_connections_max", "jetstream_store_bytes",
+                     "dead_letter_stream_bytes", "dead_letter_stream_max_bytes"):
+            assert has_data(stack, f"{collector}_collector_{name} > 0"), name
+    size = int(stack.sql("SELECT pg_database_size(current_database())"))
+    assert has_data(stack, f"fb_collector_database_size_bytes > {size / 2}")
+    assert has_data(stack, f"fb_collector_database_size_bytes <= {size * 2}")
 
 
 def test_the_table_of_metrics_is_true(stack):
