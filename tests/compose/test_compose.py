@@ -185,8 +185,11 @@ def test_an_operator_needs_nothing_else(project):
     [gateway, *_] = project.containers("gateway")
     assert "0 dead letters of" in project.exec(gateway, "sluice", "dlq", "ls").stdout
     [postgres] = project.containers("postgres")
-    dump = project.exec(postgres, "pg_dump", "--username=sluice", "sluice").stdout
-    assert dump.count("\nfb-") and dump.rstrip().endswith("PostgreSQL database dump complete\n--")
+    restored = project.exec(postgres, "sh", "-ec", """createdb -U sluice copy
+        pg_dump -U sluice -Fc sluice | pg_restore -U sluice -d copy
+        psql -U sluice -d copy -Atc 'SELECT count(*) FROM processed_events'
+        dropdb -U sluice copy""")
+    assert restored.stdout.split() == ["291"]
 
 
 def test_a_role_without_its_database_is_unhealthy_and_says_why(project):
