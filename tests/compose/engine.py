@@ -77,6 +77,8 @@ class Engine:
         except subprocess.TimeoutExpired:
             self.process.kill()
             self.process.wait()
+        for left in self.exec_root.glob("exec/netns/*"):  # dockerd leaves the machine's network namespace mounted
+            subprocess.run(["umount", str(left)], capture_output=True, check=False)
         shutil.rmtree(self.exec_root, ignore_errors=True)
         remove_cgroups()
 

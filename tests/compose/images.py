@@ -129,10 +129,10 @@ def provide(engine, images):
     if not engine.has(BASE):
         make_base(engine)
     for image in images:
-        if image.split(":")[0] not in STANDINS:
+        if image.split(":")[0] in STANDINS:
+            make_standin(engine, image)  # quick when it is what it was: the layers are kept
+        else:
             missing.append(image)
-        elif not engine.has(image):
-            make_standin(engine, image)
     return missing
 
 

@@ -96,9 +96,10 @@ class Project:
         assert answer.status_code == 200, answer.text
         return answer.json()["data"]
 
-    def query(self, expression):
-        """The values of a Prometheus query by instance."""
-        answer = requests.get(self.urls("prometheus")[0] + "/api/v1/query", params={"query": expression}, timeout=30)
+    def query(self, expression, at=None):
+        """The values of a Prometheus query by instance; at: as of that time, in seconds since 1970."""
+        answer = requests.get(self.urls("prometheus")[0] + "/api/v1/query", params={"query": expression, "time": at},
+                              timeout=30)
         return {r["metric"].get("instance"): float(r["value"][1]) for r in answer.json()["data"]["result"]}
 
     def down(self, *argv):
