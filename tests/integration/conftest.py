@@ -13,6 +13,12 @@ from harness.roles import Role  # noqa: E402
 from harness.servers import NatsServer, PostgresServer, running  # noqa: E402
 
 
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.name.startswith(("test_gateway_", "test_collector_", "test_reporter_")):
+            item.add_marker("role")
+
+
 def pytest_make_parametrize_id(val, argname):
     """Bodies make no names: they are long, and compressed ones differ from run to run."""
     if isinstance(val, bytes) or (isinstance(val, str) and len(val) > 60):
