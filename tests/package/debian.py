@@ -39,8 +39,9 @@ def base_system(packages):
     if not tarball.exists():
         made = CACHE / f"{name}.{os.getpid()}.tar"
         try:
+            # A session of its own: when it fails it sends SIGHUP to its whole process group.
             run("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(packages)}",
-                "--aptopt=Acquire::Retries \"3\"", "bookworm", made, MIRROR)
+                "--aptopt=Acquire::Retries \"3\"", "bookworm", made, MIRROR, start_new_session=True)
             made.rename(tarball)
         finally:
             made.unlink(missing_ok=True)

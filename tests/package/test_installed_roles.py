@@ -68,6 +68,8 @@ def traces(installed, nats, database, tmp_path_factory):
         report = roles["reporter"].get(f"/reports/events?{WHOLE_TIME}").json()
         assert report["data"]["totalEvents"] == stored
         assert all(role.metrics() for role in roles.values())
+        installed.run("setpriv", "--reuid", "sluice", "--regid", "sluice", "--clear-groups", "/usr/bin/sluice", "audit",
+                      "--env-file", "/etc/sluice/sluice.env")
         statuses = {name: role.terminate(60) for name, role in roles.items()}
         assert statuses == dict.fromkeys(ROLES, 0)
     finally:
