@@ -282,17 +282,6 @@ static int write_config(const struct site *site, unsigned instance, const char *
                                 /* durable= */ false);
 }
 
-/* Where Go's scheduler has several processors it hands each message from one to the next, which
- * costs a quarter of the server's time (docs/performance.md). Half of them are for those around it.
- */
-static int share_processors(struct environment *env)
-{
-    char count[24];
-
-    (void)snprintf(count, sizeof(count), "%ld", MAX(sysconf(_SC_NPROCESSORS_ONLN) / 2, 1L));
-    return environment_set(env, "GOMAXPROCS", count);
-}
-
 int nats_server_prepare(const struct site *site, unsigned instance, struct child_spec *spec,
                         struct strbuf *err)
 {
@@ -311,7 +300,5 @@ int nats_server_prepare(const struct site *site, unsigned instance, struct child
     child_arg(spec, program);
     child_arg(spec, "-c");
     r = child_argf(spec, "%s", config);
-    if (r == 0)
-        r = server_environment(site, &spec->env);
-    return r < 0 ? r : share_processors(&spec->env);
+    return r < 0 ? r : server_environment(site, &spec->env);
 }
