@@ -132,47 +132,45 @@ static void set_server_time(struct complaint *c, struct span line)
     set_time(c, span_str(text));
 }
 
-/* 2026-01-31 12:00:00.123 UTC [17] FATAL:  the text */
-static bool postgres_complains(struct span line, struct complaint *ret)
-{
-    static const struct {
-        struct span mark;
-        bool error;
-    } marks[] = { { SPAN(" ERROR:  "), true },
-                  { SPAN(" FATAL:  "), true },
-                  { SPAN(" PANIC:  "), true },
-                  { SPAN(" WARNING:  "), false } };
+struct mark {
+    struct span text;
+    bool error;
+};
 
-    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-        if (!contains(line, marks[i].mark))
+/* when: where the time begins. */
+static bool is_marked(struct span line, struct span when, const struct mark *marks, size_t count,
+                      struct complaint *ret)
+{
+    for (size_t i = 0; i < count; i++) {
+        if (!contains(line, marks[i].text))
             continue;
         ret->error = marks[i].error;
-        set_server_time(ret, line);
-        set_text(ret, behind(line, marks[i].mark));
+        set_server_time(ret, when);
+        set_text(ret, behind(line, marks[i].text));
         return true;
     }
     return false;
 }
 
+/* 2026-01-31 12:00:00.123 UTC [17] FATAL:  the text */
+static bool postgres_complains(struct span line, struct complaint *ret)
+{
+    static const struct mark marks[] = { { SPAN(" ERROR:  "), true },
+                                         { SPAN(" FATAL:  "), true },
+                                         { SPAN(" PANIC:  "), true },
+                                         { SPAN(" WARNING:  "), false } };
+
+    return is_marked(line, line, marks, ARRAY_SIZE(marks), ret);
+}
+
 /* [17] 2026/01/31 12:00:00.123456 [ERR] the text */
 static bool nats_complains(struct span line, struct complaint *ret)
 {
-    static const struct {
-        struct span mark;
-        bool error;
-    } marks[] = { { SPAN(" [WRN] "), false },
-                  { SPAN(" [ERR] "), true },
-                  { SPAN(" [FTL] "), true } };
+    static const struct mark marks[] = { { SPAN(" [WRN] "), false },
+                                         { SPAN(" [ERR] "), true },
+                                         { SPAN(" [FTL] "), true } };
 
-    for (size_t i = 0; i < ARRAY_SIZE(marks); i++) {
-        if (!contains(line, marks[i].mark))
-            continue;
-        ret->error = marks[i].error;
-        set_server_time(ret, behind(line, SPAN("] ")));
-        set_text(ret, behind(line, marks[i].mark));
-        return true;
-    }
-    return false;
+    return is_marked(line, behind(line, SPAN("] ")), marks, ARRAY_SIZE(marks), ret);
 }
 
 /* ts=2026-01-31T12:00:00.123Z caller=main.go:1 level=error msg="the text" err="why" */
