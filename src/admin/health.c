@@ -9,11 +9,12 @@
 
 #include "admin/admin.h"
 #include "admin/readiness.h"
+#include "base/clock.h"
 #include "event/json.h"
 #include "load/http_load.h"
 #include "service/settings.h"
 
-#define TIMEOUT_USEC (3 * UINT64_C(1000000))
+#define TIMEOUT_USEC (3 * USEC_PER_SEC)
 #define ANSWER_MAX_BYTES 65536
 #define TEXT_MAX 4096
 #define CMDLINE_MAX 4096

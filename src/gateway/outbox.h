@@ -83,7 +83,8 @@ void outbox_release(struct outbox *ob);
 
 /* Readable when outbox_collect() has something to do. */
 int outbox_fd(const struct outbox *ob);
-/* Takes the outcomes that wait. Calls done() of each pending that has its last. */
+/* Takes the outcomes that wait. Calls done() of each pending that has its last, and sends what has
+ * gathered behind a shared message that is confirmed. */
 void outbox_collect(struct outbox *ob);
 /* Blocks until an outcome came, at most usec, and takes it. */
 void outbox_wait(struct outbox *ob, uint64_t usec);

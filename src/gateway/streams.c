@@ -7,14 +7,14 @@
 #include "base/clock.h"
 #include "event/batch.h"
 
-#define CHECK_USEC UINT64_C(1000000)
+#define CHECK_USEC (1 * USEC_PER_SEC)
 /* After a look that failed: soon, but no busy loop. */
 #define RETRY_USEC UINT64_C(250000)
 /* How long a look may take. A stream without a leader gives no answer, and a server that is slow
  * gives a late one: a gate that is open waits for that, unless another one has waited already; a
  * closed one rather asks again. */
-#define PATIENCE_OPEN_USEC UINT64_C(5000000)
-#define PATIENCE_CLOSED_USEC UINT64_C(1000000)
+#define PATIENCE_OPEN_USEC (5 * USEC_PER_SEC)
+#define PATIENCE_CLOSED_USEC (1 * USEC_PER_SEC)
 /* What a stream must take beside a request's own bytes: a message's headers, its neighbours'. */
 #define ROOM_SLACK_BYTES ((uint64_t)BATCH_BYTES_MAX)
 
