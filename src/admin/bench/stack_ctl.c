@@ -1,97 +1,49 @@
 #include "admin/bench/stack_ctl.h"
 
 #include <errno.h>
-#include <math.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "admin/bench/child.h"
+#include "admin/target.h"
 #include "base/clock.h"
 #include "base/exposition.h"
-#include "event/json.h"
 #include "load/http_load.h"
 
-/* One {"name","pid","port","state"}. */
-static void read_process(struct stack *s, struct json_value item)
+/* Those that run. */
+static void take_process(struct stack *s, const struct target_process *from)
 {
     struct stack_process *process = &s->processes[s->count];
-    struct json_iter members = json_iterate(item);
-    struct json_value value;
-    struct span name;
 
-    if (s->count == STACK_PROCESSES_MAX)
+    if (from->pid <= 0 || s->count == STACK_PROCESSES_MAX)
         return;
-    *process = (struct stack_process){ 0 };
-    while (json_next(&members, &name, &value)) {
-        if (span_eq(name, SPAN("name")) && json_kind_of(value) == JSON_STRING)
-            (void)snprintf(process->name, sizeof(process->name), "%.*s",
-                           SPAN_ARG(json_string_of(value)));
-        else if (span_eq(name, SPAN("pid")) && json_kind_of(value) == JSON_INT)
-            process->pid = (pid_t)json_int_of(value);
-        else if (span_eq(name, SPAN("port")) && json_kind_of(value) == JSON_INT)
-            process->port = (uint32_t)json_int_of(value);
-    }
-    if (process->pid > 0)
-        s->count++;
+    *process = (struct stack_process){ .pid = (pid_t)from->pid, .port = from->port };
+    (void)snprintf(process->name, sizeof(process->name), "%s", from->name);
+    s->count++;
 }
 
-static int read_status(struct stack *s, struct strbuf *json, struct strbuf *err)
+static int look_at(struct stack *s, struct strbuf *err)
 {
-    struct json_parser *parser = json_parser_new(1 << 20, 8);
-    const char *why = "out of memory";
-    struct json_value root, item;
-    struct json_iter items;
-    struct span name;
-    int r = -ENOMEM;
-
-    if (parser && strbuf_reserve(json, JSON_PADDING) == 0)
-        r = json_parse(parser, span_trim(strbuf_span(json)), &root, &why);
-    if (r < 0) {
-        strbuf_setf(err, "sluice status --json: %s", why);
-    } else {
-        items = json_iterate(root);
-        while (json_next(&items, &name, &item))
-            read_process(s, item);
-    }
-    (void)json_parser_free(parser);
-    return r;
-}
-
-/* DIR/run/stack.env has what clients need: NATS_URL=..., DATABASE_URL=... */
-static int read_env(struct stack *s, struct strbuf *err)
-{
-    char path[2 * BENCH_TEXT_MAX + 16], line[BENCH_TEXT_MAX];
-    FILE *file;
-
-    (void)snprintf(path, sizeof(path), "%s/run/stack.env", s->data);
-    file = fopen(path, "re");
-    if (!file) {
-        strbuf_setf(err, "%s: %s", path, strerror(errno));
-        return -errno;
-    }
-    while (fgets(line, sizeof(line), file)) {
-        line[strcspn(line, "\n")] = '\0';
-        if (strncmp(line, "NATS_URL=", 9) == 0)
-            (void)snprintf(s->nats_url, sizeof(s->nats_url), "%s", line + 9);
-        else if (strncmp(line, "DATABASE_URL=", 13) == 0)
-            (void)snprintf(s->database_url, sizeof(s->database_url), "%s", line + 13);
-    }
-    fclose(file);
-    return 0;
-}
-
-static int look_at(struct bench *b, struct stack *s, struct strbuf *err)
-{
-    const char *argv[] = { b->self, "status", "--json", "--data", s->data, NULL };
-    _cleanup_strbuf_ struct strbuf out;
+    _cleanup_free_ struct target *t = malloc(sizeof(*t));
     int r;
 
-    strbuf_init(&out, 1 << 20);
-    r = child_run(argv, &out, err);
-    if (r != 0)
-        return r < 0 ? r : -EIO;
-    r = read_status(s, &out, err);
-    return r < 0 ? r : read_env(s, err);
+    if (!t) {
+        strbuf_setf(err, "out of memory");
+        return -ENOMEM;
+    }
+    r = target_look(s->data, t, err);
+    if (r < 0)
+        return r;
+    if (!t->running) {
+        strbuf_setf(err, "%s", t->why);
+        return -EIO;
+    }
+    for (size_t i = 0; i < t->count; i++)
+        take_process(s, &t->processes[i]);
+    (void)snprintf(s->nats_url, sizeof(s->nats_url), "%s", t->nats_url);
+    (void)snprintf(s->database_url, sizeof(s->database_url), "%s", t->database_url);
+    return 0;
 }
 
 int stack_start(struct bench *b, struct stack *s, const char *name, const char *scale,
@@ -111,7 +63,7 @@ int stack_start(struct bench *b, struct stack *s, const char *name, const char *
     bench_progress(b, 0, "starting a stack");
     r = child_run(argv, NULL, err);
     if (r == 0)
-        r = look_at(b, s, err);
+        r = look_at(s, err);
     if (r == 0)
         return 0;
     stack_stop(b, s);
