@@ -83,7 +83,10 @@ class Role:
         def ready():
             if self.returncode is not None:
                 raise AssertionError(f"{self.name} exited with {self.returncode}: {self.process.tail()}")
-            return self.get("/health/readiness", timeout=2).status_code == 200
+            answer = self.get("/health/readiness", timeout=2)
+            if answer.status_code != 200:
+                raise AssertionError(f"{answer.text.strip()}\n{self.process.tail()}")
+            return True
 
         wait_for(ready, seconds, f"{self.name} to be ready")
         return self
