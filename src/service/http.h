@@ -38,10 +38,16 @@
 struct http_server;
 struct http_loop;
 
+#define HTTP_SEGMENTS_MAX 4
+#define HTTP_SEGMENT_MAX 1024
+
 struct http_request {
     /* borrowed from the connection, valid until the answer is sent */
     const char *method;
     const char *path; /* percent-decoded, without the query */
+    /* what stands for the {names} of the route's path, in their order: percent-decoded (a %2F is a
+       slash within its segment), UTF-8 without NUL, 1 to HTTP_SEGMENT_MAX bytes, NUL-terminated */
+    struct span segments[HTTP_SEGMENTS_MAX];
     struct span body; /* as it came (still gzip if content_encoding says so); writable; at least
                          HTTP_BODY_PADDING readable and writable bytes stand behind it */
     struct span
@@ -89,7 +95,10 @@ typedef void (*http_abort_fn)(struct http_request *req, void *ctx);
 
 struct http_route {
     const char *method; /* HEAD is answered by the GET route */
-    const char *path;   /* exact; a path ending in "/" followed by "*" matches a prefix */
+    const char *path;   /* exact; or with up to HTTP_SEGMENTS_MAX segments such as {userId}, each
+                           for any one that is not empty; or ending in "/" followed by "*", for a
+                           prefix. The exact one goes before the others, those with segments
+                           before prefixes. */
     http_handler_fn handler;
     http_abort_fn aborted;
     void *ctx;

@@ -62,7 +62,8 @@ struct exchange {
     struct arena arena;
     struct http_conn *conn;
     const struct http_route *route;
-    struct span query; /* raw, in the arena */
+    struct span query;    /* raw, in the arena */
+    struct span raw_path; /* in the arena; ptr NULL = as req.path: there is no % in it */
     struct http_refusal refusal;
     char *body; /* size bytes, len of them received */
     size_t body_len, body_size;
@@ -183,7 +184,12 @@ struct http_framing {
 bool http_framing_check(struct exchange *ex, const char *version, struct http_framing *ret_framing,
                         struct http_refusal *ret_refusal);
 
-/* http_route.c: finds the request's route. True when there is none, *ret says why. */
+/* http_decode.c: percent-decoded into the arena, with a NUL behind it; a % without two hex digits
+ * stays as it is. -ENOMEM. */
+int http_decode(struct arena *a, struct span raw, bool plus_is_space, struct span *ret) MUST_CHECK;
+
+/* http_route.c: finds the request's route, and its segments. True when there is none, *ret says
+ * why. */
 bool http_route_find(struct exchange *ex, struct http_refusal *ret);
 
 /* http_body.c. 0, -E2BIG over the route's cap, -EBUSY over the server's memory for bodies, -ENOMEM.
