@@ -35,7 +35,7 @@ struct store_event {
     uint32_t index;             /* of the event in its message, from 0 */
     bool dead;                  /* dead-lettered already: leave it out, its message counts it */
     bool has_revenue;           /* private: a replay found its revenue row */
-    bool restored;              /* private: a replay gives it its row back; the rollups have it */
+    bool restored;              /* private: a replay stores it again; the rollups have counted it */
 };
 
 /* One JetStream message of a batch. */

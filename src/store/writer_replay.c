@@ -271,11 +271,15 @@ static void drop_stored(struct write_job *job, const bool *has_row)
     job->fresh_count = kept;
 }
 
-/* New ones of messages that were stored before: keys and rows were lost together. */
+/* New ones of messages that were stored before: keys and rows were lost together. What the ledger
+ * has counted, the rollups have counted with it. */
 static void count_added(struct write_job *job)
 {
-    for (size_t i = 0; i < job->fresh_count; i++)
-        job->mended.added += job->recorded[job_event(job, i)->message];
+    for (size_t i = 0; i < job->fresh_count; i++) {
+        struct store_event *se = job_event(job, i);
+        se->restored = job->recorded[se->message];
+        job->mended.added += se->restored;
+    }
 }
 
 /* Their revenue may have stayed when the events were lost. */
@@ -313,8 +317,6 @@ int replay_mend(struct write_job *job, struct strbuf *err)
     has_row = arena_zalloc(&job->w->arena, job->slice.event_count);
     if (!c.list || !has_row)
         return -ENOMEM;
-    for (size_t i = 0; i < job->slot_count; i++)
-        slot_event(job, &job->slots[i])->restored = false;
     find_candidates(job, &c);
     if (c.count) {
         r = lock_keys(job, &c, err);

@@ -238,9 +238,34 @@ static inline struct test_event random_event(unsigned *seed, unsigned ids, unsig
     " + (SELECT count(*) FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted) x)"
 
 /* Each answers the number of rows that differ from a recount of processed_events. */
-static const struct {
+struct recount {
     const char *what, *sql;
-} recounts[] = {
+};
+
+static const struct recount rollup_recounts[] = {
+    { "counts", ROLLUP_DIFFERS("SELECT * FROM event_counts", "recount_event_counts") },
+    { "revenue totals", ROLLUP_DIFFERS("SELECT * FROM revenue_totals", "recount_revenue_totals") },
+    { "cubes", ROLLUP_DIFFERS("SELECT bucket, sum(events)::bigint, grain, cube, source,"
+                              " funnel_stage, event_type, campaign_id, country, device, currency,"
+                              " sum(amount) FROM cube_cells GROUP BY grain, bucket, cube, source,"
+                              " funnel_stage, event_type, campaign_id, country, device, currency",
+                              "recount_cube_totals") },
+    { "activity", ROLLUP_DIFFERS("SELECT * FROM user_activity", "recount_user_activity") },
+    { "user numbers", "SELECT count(*) - count(DISTINCT (source, user_no))"
+                      " + count(*) FILTER (WHERE user_no >= next_no OR user_no < 0)"
+                      " FROM user_demographics JOIN user_numbers USING (source)" },
+    { "user attributes in bitmaps",
+      "WITH lists AS (SELECT source, user_no, demographic_values(source, age, gender, country,"
+      " city, followers) AS v FROM user_demographics),"
+      " wanted AS (SELECT user_no >> 13, source, v[i], v[i + 1],"
+      " bit_or(set_bit(no_users(), user_no & 8191, 1)) FROM lists, generate_series(1, 5, 2) AS i"
+      " WHERE v[i + 1] IS NOT NULL GROUP BY 1, 2, 3, 4),"
+      " found AS (SELECT * FROM user_attributes WHERE users <> no_users())"
+      " SELECT (SELECT count(*) FROM (SELECT * FROM wanted EXCEPT ALL SELECT * FROM found) x)"
+      " + (SELECT count(*) FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted) x)" },
+};
+
+static const struct recount recounts[] = {
     { "keys", "SELECT count(*) FROM event_keys k FULL JOIN processed_events e USING (event_key)"
               " WHERE k.digest IS NULL OR e.event_key IS NULL"
               " OR k.event_day <> (e.timestamp AT TIME ZONE 'UTC')::date" },
@@ -273,26 +298,6 @@ static const struct {
       " IS DISTINCT FROM (e.timestamp, e.event_key, e.data->>'country')" },
     { "where events are found", "SELECT count(*) FROM processed_events e JOIN event_keys k"
                                 " USING (event_key) WHERE k.event_at IS DISTINCT FROM timestamp" },
-    { "counts", ROLLUP_DIFFERS("SELECT * FROM event_counts", "recount_event_counts") },
-    { "revenue totals", ROLLUP_DIFFERS("SELECT * FROM revenue_totals", "recount_revenue_totals") },
-    { "cubes", ROLLUP_DIFFERS("SELECT bucket, sum(events)::bigint, grain, cube, source,"
-                              " funnel_stage, event_type, campaign_id, country, device, currency,"
-                              " sum(amount) FROM cube_cells GROUP BY grain, bucket, cube, source,"
-                              " funnel_stage, event_type, campaign_id, country, device, currency",
-                              "recount_cube_totals") },
-    { "activity", ROLLUP_DIFFERS("SELECT * FROM user_activity", "recount_user_activity") },
-    { "user numbers", "SELECT count(*) - count(DISTINCT (source, user_no))"
-                      " + count(*) FILTER (WHERE user_no >= next_no OR user_no < 0)"
-                      " FROM user_demographics JOIN user_numbers USING (source)" },
-    { "user attributes in bitmaps",
-      "WITH lists AS (SELECT source, user_no, demographic_values(source, age, gender, country,"
-      " city, followers) AS v FROM user_demographics),"
-      " wanted AS (SELECT user_no >> 13, source, v[i], v[i + 1],"
-      " bit_or(set_bit(no_users(), user_no & 8191, 1)) FROM lists, generate_series(1, 5, 2) AS i"
-      " WHERE v[i + 1] IS NOT NULL GROUP BY 1, 2, 3, 4),"
-      " found AS (SELECT * FROM user_attributes WHERE users <> no_users())"
-      " SELECT (SELECT count(*) FROM (SELECT * FROM wanted EXCEPT ALL SELECT * FROM found) x)"
-      " + (SELECT count(*) FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted) x)" },
     { "ledger rows",
       "SELECT count(*) FROM ledger WHERE events <> stored + duplicates + dead + expired"
       " OR conflicts > duplicates" },
@@ -300,16 +305,27 @@ static const struct {
                     " - (SELECT count(*) FROM processed_events))" },
 };
 
-/* 0 when every table is what the events make it; says what is not. */
-UNUSED static int batches_recount(PGconn *conn)
+static inline int recount_each(PGconn *conn, const struct recount *list, size_t count)
 {
     int wrong = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(recounts); i++) {
-        long n = pg_number(conn, recounts[i].sql);
+    for (size_t i = 0; i < count; i++) {
+        long n = pg_number(conn, list[i].sql);
         if (n != 0)
-            fprintf(stderr, "%s: %ld rows differ from the recount\n", recounts[i].what, n);
+            fprintf(stderr, "%s: %ld rows differ from the recount\n", list[i].what, n);
         wrong += n != 0;
     }
     return wrong;
+}
+
+/* 0 when every rollup is what the events make it; says what is not. */
+UNUSED static int rollups_recount(PGconn *conn)
+{
+    return recount_each(conn, rollup_recounts, ARRAY_SIZE(rollup_recounts));
+}
+
+/* Every table. */
+UNUSED static int batches_recount(PGconn *conn)
+{
+    return recount_each(conn, recounts, ARRAY_SIZE(recounts)) + rollups_recount(conn);
 }
