@@ -130,6 +130,8 @@ void db_disconnect(struct db *db)
 {
     PQfinish(db->conn);
     db->conn = NULL;
+    db->prepared_count = 0;
+    db->known_zone[0] = '\0';
     if (db->view == PG_VIEW_ENDING)
         db->view = PG_VIEW_NONE;
 }
@@ -176,21 +178,27 @@ static void ignore_notice(void *ctx UNUSED, const PGresult *res UNUSED) {}
 
 static int set_session(struct db *db, struct strbuf *err)
 {
-    char sql[512];
+    char sql[768];
 
     /* A client that is frozen between two statements must not keep others waiting for its locks.
      *
      * Sessions that write look up many keys at once and never want a table whole; the planner,
      * which takes random reads for slow, would read the register of keys from end to end for each
-     * batch. */
+     * batch.
+     *
+     * Sessions that read ask the same statements again and again, and each should cost little
+     * rather than end soon: planned once, and never on several processors. */
     (void)snprintf(sql, sizeof(sql),
                    "SET timezone = 'UTC'; SET jit = off; SET datestyle = 'ISO';"
                    "SET client_connection_check_interval = '2s'; SET statement_timeout = %llu;"
                    "SET idle_in_transaction_session_timeout = '10s';"
                    "SET default_transaction_read_only = %s; SET enable_seqscan = %s;"
-                   "SET default_transaction_isolation = 'read committed'",
+                   "SET default_transaction_isolation = 'read committed'%s",
                    (unsigned long long)(db->statement_timeout_usec / 1000),
-                   db->read_only ? "on" : "off", db->read_only ? "on" : "off");
+                   db->read_only ? "on" : "off", db->read_only ? "on" : "off",
+                   db->read_only ? "; SET plan_cache_mode = force_generic_plan;"
+                                   "SET max_parallel_workers_per_gather = 0"
+                                 : "");
     return pg_exec(db, sql, err);
 }
 
