@@ -7,6 +7,7 @@
 #include "base/json_out.h"
 #include "base/number.h"
 #include "event/json.h"
+#include "reporter/filter_shape.h"
 
 const char *const report_kind_names[REPORT_COUNT] = {
     [REPORT_EVENTS] = "events",
@@ -155,6 +156,15 @@ static const struct parameter parameters[] = {
     { SPAN("campaignId"), REVENUE, take_campaign,
       "takes a campaign's id of at most 200 bytes in UTF-8, or unknown" },
     { SPAN("currency"), REVENUE, take_currency, "takes an ISO 4217 code, such as USD" },
+    { SPAN("interval"), EVENTS | REVENUE, filter_take_interval,
+      "takes minute, hour, day, week or month" },
+    { SPAN("timezone"), EVENTS | REVENUE, filter_take_timezone,
+      "takes the name of a time zone, such as Europe/Berlin" },
+    { SPAN("groupBy"), EVENTS | REVENUE, filter_take_group_by,
+      "takes one or two of source, funnelStage, eventType, campaignId, country, device" },
+    { SPAN("limit"), EVENTS | REVENUE, filter_take_group_limit,
+      "takes a whole number from 1 to 10000" },
+    { SPAN("compare"), EVENTS | REVENUE, filter_take_compare, "takes previous" },
     { SPAN("source"), REJECTS, take_reject_source, "takes facebook, tiktok or unknown" },
     { SPAN("reason"), REJECTS, take_reason, "takes the reason of a rejection, such as wrong_type" },
     { SPAN("correlationId"), REJECTS, take_correlation_id,
@@ -230,10 +240,15 @@ int filter_parser_take(struct filter_parser *p, struct span name, struct span va
 
 int filter_parser_finish(struct filter_parser *p)
 {
-    const struct report_filter *f = p->filter;
+    struct report_filter *f = p->filter;
+    int r;
 
-    if (!f->has_from || !f->has_to || f->from_usec <= f->to_usec)
-        return 0;
-    strbuf_setf(p->err, "from: is later than to");
-    return -EINVAL;
+    if (f->has_from && f->has_to && f->from_usec > f->to_usec) {
+        strbuf_setf(p->err, "from: is later than to");
+        return -EINVAL;
+    }
+    r = filter_check_shape(p);
+    if (r == 0 && f->group_count && !f->group_limit)
+        f->group_limit = GROUP_LIMIT_DEFAULT;
+    return r;
 }

@@ -50,5 +50,6 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
                         struct strbuf *err);
 /* Takes one parameter, decoded. -EINVAL with *err naming it and what it takes. */
 int filter_parser_take(struct filter_parser *p, struct span name, struct span value) MUST_CHECK;
-/* Checks what only all of them together show: from <= to. */
+/* Checks what only all of them together show: from <= to, and whether the shape fits the filters.
+ */
 int filter_parser_finish(struct filter_parser *p) MUST_CHECK;

@@ -94,6 +94,10 @@ static void answer_failure(struct reporter *r, struct job *job)
 {
     enum report_kind kind = job->parser.kind;
 
+    if (job->outcome == -EDOM) {
+        refuse(r, job->request, kind, FAILURE_BAD_REQUEST, job->err.ptr);
+        return;
+    }
     log_warn(&r->service->log, "report.failed", "a report could not be made",
              KV_CORRELATION(job->request->correlation_id),
              KV_STR("report", report_kind_names[kind]), KV_BUF("error", &job->err),
