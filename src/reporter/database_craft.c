@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/db.h"
+#include "store/snapshot.h"
 
 #define CONNECT_TIMEOUT_USEC (3 * UINT64_C(1000000))
 
@@ -22,6 +22,17 @@ static const report_fn report_fns[REPORT_COUNT] = {
     [REPORT_DEMOGRAPHICS] = report_demographics,
 };
 
+/* The report, from one view of the database. */
+static int ask_once(struct tools *t, struct job *job)
+{
+    int r = snapshot_begin(t->db, &job->view, &job->err);
+
+    if (r == 0)
+        r = report_fns[job->parser.kind](t->db, &job->filter, &job->data, &job->err);
+    snapshot_end(t->db);
+    return r;
+}
+
 /* A report is timed out when the database worked on it for too long, not when none was found. */
 static void ask(struct tools *t, struct job *job)
 {
@@ -33,7 +44,7 @@ static void ask(struct tools *t, struct job *job)
     if (job->outcome != 0)
         return;
     started = clock_mono_usec();
-    job->outcome = report_fns[job->parser.kind](t->db, &job->filter, &job->data, &job->err);
+    job->outcome = ask_once(t, job);
     job->took_usec = clock_mono_usec() - started;
     job->timed_out = job->outcome == DB_RETRY && job->took_usec >= t->timeout_usec;
 }

@@ -12,6 +12,7 @@
 #include "base/strbuf.h"
 #include "reporter/filter.h"
 #include "service/http.h"
+#include "store/snapshot.h"
 
 struct pool;
 struct job;
@@ -26,11 +27,12 @@ struct job {
     struct http_request *request; /* touched on its loop only */
 
     /* filled when done() is called */
-    int outcome;        /* 0, enum db_outcome, or -errno */
-    bool timed_out;     /* the database needed longer than a report may take */
-    struct strbuf data; /* the answer's `data` object */
-    struct strbuf err;  /* why not, for the log */
-    uint64_t took_usec; /* from the start of the query to its result */
+    int outcome;          /* 0, enum db_outcome, or -errno */
+    bool timed_out;       /* the database needed longer than a report may take */
+    struct strbuf data;   /* the answer's `data` object */
+    struct strbuf err;    /* why not, for the log */
+    uint64_t took_usec;   /* from the start of the query to its result */
+    struct snapshot view; /* how fresh the answer is; all zero when that is not known */
 
     /* private */
     struct pool *pool;

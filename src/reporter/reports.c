@@ -47,7 +47,7 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
 
 static void write_envelope(const struct job *job, struct strbuf *out)
 {
-    char now[TIMESTAMP_TEXT_MAX];
+    char now[TIMESTAMP_TEXT_MAX], through[TIMESTAMP_TEXT_MAX];
     struct json_out j;
 
     json_out_init(&j, out);
@@ -56,6 +56,13 @@ static void write_envelope(const struct job *job, struct strbuf *out)
     json_bool(&j, true);
     json_key(&j, "data");
     json_raw(&j, strbuf_span(&job->data));
+    json_key(&j, "dataThrough");
+    if (job->view.has_through)
+        json_string(&j, timestamp_format(job->view.through_usec, through));
+    else
+        json_null(&j);
+    json_key(&j, "tookMs");
+    json_double(&j, (double)(job->took_usec / 100) / 10);
     json_key(&j, "correlationId");
     json_string(&j, job->request->correlation_id);
     json_key(&j, "timestamp");

@@ -130,6 +130,8 @@ void db_disconnect(struct db *db)
 {
     PQfinish(db->conn);
     db->conn = NULL;
+    if (db->view == PG_VIEW_ENDING)
+        db->view = PG_VIEW_NONE;
 }
 
 void db_cancel(struct db *db)
@@ -233,12 +235,35 @@ static void forget_cancel(struct db *db)
     (void)!read(db->cancel_fd, &count, sizeof(count));
 }
 
+/* The end of the report before. It had only read: when that fails there is nothing to be told, a
+ * new connection will do. */
+static void finish_view(struct db *db)
+{
+    _cleanup_strbuf_ struct strbuf ignored;
+
+    strbuf_init(&ignored, 512);
+    if (db->view != PG_VIEW_ENDING)
+        return;
+    if (pg_finish(db, &ignored) == 0)
+        db->view = PG_VIEW_NONE;
+    else
+        db_disconnect(db);
+}
+
+static bool is_connected(const struct db *db)
+{
+    return db->conn && PQstatus(db->conn) == CONNECTION_OK;
+}
+
 int db_connect(struct db *db, struct strbuf *err)
 {
     int r;
 
+    if (db->view == PG_VIEW_OPEN)
+        return is_connected(db) ? 0 : pg_fail_lost(db, "the connection ended in a report", err);
     forget_cancel(db);
-    if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
+    finish_view(db);
+    if (is_connected(db))
         return 0;
     db_disconnect(db);
     db->failure = (struct pg_failure){ 0 };

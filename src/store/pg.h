@@ -25,6 +25,13 @@ struct pg_failure {
     bool constrained; /* the server named a constraint */
 };
 
+/* What snapshot_begin() and snapshot_end() have made of the connection. */
+enum pg_view {
+    PG_VIEW_NONE,
+    PG_VIEW_OPEN,   /* its statements are one operation: no new connection in between */
+    PG_VIEW_ENDING, /* COMMIT was sent, its result is still to come */
+};
+
 struct db {
     PGconn *conn; /* NULL = not connected */
     char *url;
@@ -35,6 +42,8 @@ struct db {
     bool read_only;
     int cancel_fd;             /* eventfd: db_cancel() to the waiting thread */
     struct pg_failure failure; /* of the last statement */
+    enum pg_view view;
+    uint64_t view_deadline_usec; /* monotonic, of an open view; 0 = none */
 };
 
 /* How long a query may answer later than the server's own statement timeout before it counts as
@@ -76,6 +85,8 @@ void pg_param_binary(struct pg_params *p, uint32_t type, struct span bytes);
 
 /* Statements without parameters, separated by semicolons; results are dropped. */
 int pg_exec(struct db *db, const char *sql, struct strbuf *err) MUST_CHECK;
+/* Takes the results of a PQsendQuery(), as pg_exec() does. */
+int pg_finish(struct db *db, struct strbuf *err) MUST_CHECK;
 /* One statement; *ret_result is to be cleared with PQclear() (_cleanup_result_). */
 int pg_query(struct db *db, const char *sql, const struct pg_params *p, PGresult **ret_result,
              struct strbuf *err) MUST_CHECK;

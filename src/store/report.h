@@ -1,6 +1,7 @@
 /*
- * The report queries: exact answers as JSON, each from one snapshot. The caller has checked the
- * filters (types and ranges); here they become parameters, never SQL text.
+ * The report queries: exact answers as JSON. The caller holds one view of the database for each
+ * (store/snapshot.h), and has checked the filters (types and ranges); here they become parameters,
+ * never SQL text.
  */
 #pragma once
 

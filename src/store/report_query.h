@@ -1,6 +1,6 @@
 /*
- * What the reports share: filters as parameters, and the answer's time range. Each report is one
- * statement and hence one snapshot.
+ * What the reports share: filters as parameters, and the answer's time range. The caller holds one
+ * view of the database (store/snapshot.h) for all statements of a report.
  */
 #pragma once
 
