@@ -113,18 +113,23 @@ def test_too_many_reports_are_refused_at_once(start_role, database):
     assert statuses == [200] * (queue + 1) + [503] * 10
 
 
+def signal_each(pids, signum):
+    """One that has ended by itself meanwhile keeps the others from nothing."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+
 @contextlib.contextmanager
 def frozen(postgres):
     """Nothing of the server moves: the postmaster and every process of it."""
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postgres.pid)], capture_output=True, text=True, check=True)
     pids = [postgres.pid] + [int(pid) for pid in children.stdout.split()]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    signal_each(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        signal_each(pids, signal.SIGCONT)
 
 
 def test_a_frozen_database_holds_nothing_for_ever(start_role, postgres, database):
