@@ -145,6 +145,12 @@ static int take_before(struct filter_parser *p, struct span value)
     return parse_u64(value, &p->reject.before) < 0 || p->reject.before == 0 ? -EINVAL : 0;
 }
 
+static int take_format(struct filter_parser *p, struct span value)
+{
+    p->format = span_eq(value, SPAN("csv")) ? RENDITION_CSV : RENDITION_JSON;
+    return p->format == RENDITION_CSV || span_eq(value, SPAN("json")) ? 0 : -EINVAL;
+}
+
 #define A_TIME "takes a date-time with zone (RFC 3339), such as 2026-01-31T12:00:00Z"
 
 static const struct parameter parameters[] = {
@@ -171,6 +177,7 @@ static const struct parameter parameters[] = {
       "takes a correlation id of at most 128 printable characters" },
     { SPAN("limit"), REJECTS, take_limit, "takes a whole number from 1 to 1000" },
     { SPAN("before"), REJECTS, take_before, "takes a sequence, as next tells it" },
+    { SPAN("format"), ALL, take_format, "takes json or csv" },
 };
 
 static void write_names(struct strbuf *out, enum report_kind kind)
@@ -209,6 +216,7 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
     p->kind = kind;
     p->filter = filter;
     p->seen = 0;
+    p->format = RENDITION_ANY;
     p->reject = (struct reject_filter){ .limit = REJECT_LIMIT_DEFAULT };
     p->err = err;
     *filter = (struct report_filter){

@@ -10,6 +10,7 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 #include "event/event.h"
+#include "reporter/rendition.h"
 #include "store/report.h"
 
 enum report_kind {
@@ -39,6 +40,7 @@ struct filter_parser {
     struct report_filter *filter;      /* filled parameter by parameter */
     char campaign[EVENT_TEXT_MAX + 1]; /* filter->campaign_id points here */
     struct reject_filter reject;
+    enum rendition_format format;
     unsigned seen; /* bits of the parameters that came */
     struct strbuf *err;
 };

@@ -11,6 +11,7 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "reporter/filter.h"
+#include "reporter/rendition.h"
 #include "service/http.h"
 #include "store/snapshot.h"
 
@@ -25,6 +26,7 @@ struct job {
     struct filter_parser parser; /* owns what the filter points to */
     struct report_filter filter;
     struct http_request *request; /* touched on its loop only */
+    struct rendition rendition;   /* what the client wants; when it is done, what it gets */
 
     /* filled when done() is called */
     int outcome;          /* 0, enum db_outcome, or -errno */
@@ -49,7 +51,9 @@ struct pool_craft {
     int (*open)(const void *options, void **ret_tools, struct strbuf *err);
     /* When the thread has ended. */
     void (*close)(void *tools);
-    /* Fills the job's outcome and what belongs to it, on the thread. */
+    /* Fills the job's outcome and what belongs to it, on the thread; the pool then writes the
+     * answer.
+     */
     void (*make)(void *tools, struct job *job);
     /* Makes make() return soon; any thread. NULL: it does so by itself. */
     void (*cancel)(void *tools);

@@ -144,6 +144,7 @@ int reporter_main(int argc, char **argv)
         .dependency_count = ARRAY_SIZE(dependencies),
         .routes = routes,
         .route_count = ARRAY_SIZE(routes),
+        .watch_clients = true,
         .start = reporter_start,
         .stop = reporter_stop,
     };

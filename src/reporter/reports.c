@@ -1,17 +1,12 @@
 /*
- * GET /reports/...: the query is checked here, the database is asked by the pool, the answer is
- * written here again: all on the request's loop.
+ * GET /reports/...: the query is checked and the answer is sent here, on the request's loop; in
+ * between the pool asks the database and writes the answer.
  */
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/json_out.h"
 #include "reporter/state.h"
 #include "store/db.h"
-
-#define JSON_TYPE "application/json"
-/* Answers are small beside their data; this is for its envelope. */
-#define ENVELOPE_BYTES 512
 
 static const struct http_header retry_soon = { "Retry-After", "1" };
 static const struct http_header retry_later = { "Retry-After", "5" };
@@ -45,48 +40,13 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
                      header ? 1 : 0);
 }
 
-static void write_envelope(const struct job *job, struct strbuf *out)
-{
-    char now[TIMESTAMP_TEXT_MAX], through[TIMESTAMP_TEXT_MAX];
-    struct json_out j;
-
-    json_out_init(&j, out);
-    json_object(&j);
-    json_key(&j, "success");
-    json_bool(&j, true);
-    json_key(&j, "data");
-    json_raw(&j, strbuf_span(&job->data));
-    json_key(&j, "dataThrough");
-    if (job->view.has_through)
-        json_string(&j, timestamp_format(job->view.through_usec, through));
-    else
-        json_null(&j);
-    json_key(&j, "tookMs");
-    json_double(&j, (double)(job->took_usec / 100) / 10);
-    json_key(&j, "correlationId");
-    json_string(&j, job->request->correlation_id);
-    json_key(&j, "timestamp");
-    json_string(&j, timestamp_format(clock_wall_usec(), now));
-    json_object_end(&j);
-}
-
 static void answer(struct reporter *r, struct job *job)
 {
     enum report_kind kind = job->parser.kind;
-    _cleanup_strbuf_ struct strbuf out;
-    char *body;
-    size_t len;
 
-    strbuf_init(&out, job->data.len + ENVELOPE_BYTES);
-    write_envelope(job, &out);
-    if (strbuf_error(&out)) {
-        refuse(r, job->request, kind, FAILURE_INTERNAL, "out of memory");
-        return;
-    }
     metric_add(r->generated[kind], 1);
     metric_observe(r->duration[kind], (double)job->took_usec / (double)USEC_PER_SEC);
-    body = strbuf_take(&out, &len);
-    http_reply_take(job->request, 200, JSON_TYPE, body, len, NULL, 0);
+    rendition_send(&job->rendition, job->request, report_kind_names[kind]);
 }
 
 /* What the database says is for the log; clients get a line without its insides. */
@@ -154,6 +114,8 @@ static void handle(struct reporter *r, struct http_request *req, enum report_kin
         refuse(r, req, kind, FAILURE_BAD_REQUEST, job->err.ptr);
         return;
     }
+    if (result == 0)
+        result = rendition_ask(&job->rendition, req, job->parser.format);
     if (result == 0)
         result = pool_submit(kind == REPORT_REJECTS ? r->rejects : r->pool, job);
     if (result < 0)

@@ -90,7 +90,7 @@ typedef void (*http_handler_fn)(struct http_request *req, void *ctx);
  * then): the handler must forget the request; http_reply*() MUST NOT be called any more, and
  * nothing of the request be touched. Loop thread. May be NULL for handlers that always answer at
  * once. A client that goes away while its request is handled is noticed early (this is called, and
- * nothing is answered) or only at the answer. */
+ * nothing is answered), within about a second with watch_clients, or only at the answer. */
 typedef void (*http_abort_fn)(struct http_request *req, void *ctx);
 
 struct http_route {
@@ -134,7 +134,9 @@ struct http_server_options {
     uint64_t idle_timeout_usec, request_timeout_usec;
     uint64_t inflight_max_bytes;    /* request bodies in memory at once; beyond: 503 */
     uint32_t inflight_max_requests; /* requests that wait for their handler; beyond: 503 */
-    uint32_t rate_max; /* requests a second of one client address; beyond: 429; 0: no limit */
+    uint32_t rate_max;  /* requests a second of one client address; beyond: 429; 0: no limit */
+    bool watch_clients; /* look after those that wait for their answer: who has closed its side of
+                           the connection is forgotten */
     const struct http_route *routes; /* borrowed until free */
     size_t route_count;
     struct log *log;         /* borrowed until free */

@@ -23,6 +23,7 @@ static const char *const cut_names[CUT_COUNT] = {
     [CUT_ADDRESS_LIMIT] = "address_limit",
     [CUT_FOR_ROOM] = "made_room",
     [CUT_SLOW] = "too_slow",
+    [CUT_GONE] = "gone",
 };
 
 struct http_metrics {

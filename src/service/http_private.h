@@ -46,7 +46,7 @@ enum http_reason {
 };
 
 /* Why a connection was ended without an answer. */
-enum http_cut { CUT_ADDRESS_LIMIT, CUT_FOR_ROOM, CUT_SLOW, CUT_COUNT };
+enum http_cut { CUT_ADDRESS_LIMIT, CUT_FOR_ROOM, CUT_SLOW, CUT_GONE, CUT_COUNT };
 
 struct http_refusal {
     unsigned status; /* 0 = none */
@@ -111,11 +111,12 @@ struct http_loop {
     size_t hook_count, watch_count;
     _Atomic(struct http_post *) posts; /* newest first */
     struct http_post drain_post, stop_post;
-    uint64_t places;   /* connections that it takes */
-    uint64_t now_usec; /* monotonic, as of the turn: exact enough for deadlines */
-    size_t parked;     /* connections */
-    bool again;        /* MHD has something to do at once: it must not be slept on */
-    bool progress;     /* the last run of MHD did more than ask for the answers of parked ones */
+    uint64_t places;      /* connections that it takes */
+    uint64_t now_usec;    /* monotonic, as of the turn: exact enough for deadlines */
+    size_t parked;        /* connections */
+    uint64_t looked_usec; /* when http_gone_look() looked last */
+    bool again;           /* MHD has something to do at once: it must not be slept on */
+    bool progress;        /* the last run of MHD did more than ask for the answers of parked ones */
     bool draining, stopping;
     bool settled;          /* drained: nothing in flight, nobody idle; under the server's lock */
     uint64_t drained_usec; /* when the drain began */
@@ -227,6 +228,11 @@ bool http_deadlines_cut_all(struct http_loop *loop);
 void http_room_make(struct http_loop *loop);
 /* When to look again, monotonic; UINT64_MAX while there are free places. */
 uint64_t http_room_next(const struct http_loop *loop);
+
+/* http_gone.c: clients that went away while they waited. */
+void http_gone_look(struct http_loop *loop);
+/* When to look again, monotonic; UINT64_MAX while nobody waits. */
+uint64_t http_gone_next(const struct http_loop *loop);
 
 /* http_loop.c */
 int http_loop_init(struct http_loop *loop, struct http_server *server, size_t index) MUST_CHECK;

@@ -37,6 +37,8 @@ static const struct refusal refusals[] = {
     { REPORT_REJECTS, { { "limit", "-1" } }, "limit: takes" },
     { REPORT_REJECTS, { { "before", "0" } }, "before: takes a sequence" },
     { REPORT_REJECTS, { { "before", "18446744073709551616" } }, "before: takes" },
+    { REPORT_EVENTS, { { "format", "xml" } }, "format: takes json or csv" },
+    { REPORT_REJECTS, { { "format", "CSV" } }, "format: takes json or csv" },
     { REPORT_EVENTS, { { "reason", "x" } }, "unknown parameter \"reason\"" },
     { REPORT_EVENTS, { { "from", "yesterday" } }, "from: takes a date-time" },
     { REPORT_EVENTS, { { "from", "2026-01-31" } }, "from: takes a date-time" },
