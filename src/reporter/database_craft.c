@@ -20,6 +20,10 @@ static const report_fn report_fns[REPORT_COUNT] = {
     [REPORT_EVENTS] = report_events,
     [REPORT_REVENUE] = report_revenue,
     [REPORT_DEMOGRAPHICS] = report_demographics,
+    [REPORT_FUNNEL] = report_funnel,
+    [REPORT_CAMPAIGNS] = report_campaigns,
+    [REPORT_USER] = report_user,
+    [REPORT_EVENT] = report_event,
 };
 
 /* The report, from one view of the database. */

@@ -5,6 +5,7 @@
 
 static const char *const failure_names[FAILURE_COUNT] = {
     [FAILURE_BAD_REQUEST] = "bad_request",
+    [FAILURE_NOT_FOUND] = "not_found",
     [FAILURE_DATABASE] = "database",
     [FAILURE_NATS] = "nats",
     [FAILURE_TIMEOUT] = "timeout",

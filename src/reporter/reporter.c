@@ -132,14 +132,20 @@ int reporter_main(int argc, char **argv)
         { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0, false },
         { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0,
           false },
+        { "GET", "/reports/funnel", reports_handle_funnel, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/campaigns", reports_handle_campaigns, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/users/{source}/{userId}", reports_handle_user, reports_aborted, NULL, 0,
+          false },
+        { "GET", "/reports/events/{source}/{eventId}", reports_handle_event, reports_aborted, NULL,
+          0, false },
         { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
     };
     static const struct service_role role = {
         .name = "reporter",
         .role = ROLE_REPORTER,
         .default_port = 3003,
-        .about = "Answers GET /reports/events, /reports/revenue and /reports/demographics from the "
-                 "database, and /reports/rejects from the dead letters.",
+        .about = "Answers GET /reports/... from the database, and /reports/rejects from the dead "
+                 "letters.",
         .dependencies = dependencies,
         .dependency_count = ARRAY_SIZE(dependencies),
         .routes = routes,

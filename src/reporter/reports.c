@@ -27,6 +27,7 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
         const struct http_header *header;
     } answers[FAILURE_COUNT] = {
         [FAILURE_BAD_REQUEST] = { 400, "bad_parameter", NULL },
+        [FAILURE_NOT_FOUND] = { 404, "not_found", NULL },
         [FAILURE_DATABASE] = { 503, "database_unavailable", &retry_later },
         [FAILURE_NATS] = { 503, "nats_unavailable", &retry_later },
         [FAILURE_TIMEOUT] = { 503, "report_timeout", &retry_later },
@@ -56,6 +57,10 @@ static void answer_failure(struct reporter *r, struct job *job)
 
     if (job->outcome == -EDOM) {
         refuse(r, job->request, kind, FAILURE_BAD_REQUEST, job->err.ptr);
+        return;
+    }
+    if (job->outcome == -ENOENT && kind != REPORT_REJECTS) {
+        refuse(r, job->request, kind, FAILURE_NOT_FOUND, job->err.ptr);
         return;
     }
     log_warn(&r->service->log, "report.failed", "a report could not be made",
@@ -95,7 +100,9 @@ static int read_query(struct job *job, enum report_kind kind, const char *defaul
     int r;
 
     filter_parser_init(&job->parser, kind, default_currency, &job->filter, &job->err);
-    r = http_query_each(job->request, take_parameter, &job->parser);
+    r = filter_parser_path(&job->parser, job->request->segments);
+    if (r == 0)
+        r = http_query_each(job->request, take_parameter, &job->parser);
     return r == 0 ? filter_parser_finish(&job->parser) : r;
 }
 
@@ -137,6 +144,26 @@ void reports_handle_revenue(struct http_request *req, void *ctx)
 void reports_handle_demographics(struct http_request *req, void *ctx)
 {
     handle(reporter_of(ctx), req, REPORT_DEMOGRAPHICS);
+}
+
+void reports_handle_funnel(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_FUNNEL);
+}
+
+void reports_handle_campaigns(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_CAMPAIGNS);
+}
+
+void reports_handle_user(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_USER);
+}
+
+void reports_handle_event(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_EVENT);
 }
 
 void reports_handle_rejects(struct http_request *req, void *ctx)

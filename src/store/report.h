@@ -37,6 +37,25 @@ enum report_dimension {
 /* As they are called in parameters and answers. */
 extern const char *const report_dimension_names[DIMENSION_COUNT];
 
+/* What a list of campaigns is sorted by. */
+enum report_sort {
+    SORT_REVENUE,
+    SORT_ORDERS,
+    SORT_BUYERS,
+    SORT_AVERAGE,
+    SORT_CLICKS,
+    SORT_CAMPAIGN,
+    SORT_COUNT
+};
+extern const char *const report_sort_names[SORT_COUNT];
+
+/* A place in a list of events, newest first: behind this one. */
+struct report_place {
+    bool given;
+    int64_t timestamp_usec;
+    struct event_key key;
+};
+
 #define REPORT_GROUPS_MAX 2
 #define REPORT_ZONE_MAX 63
 
@@ -52,7 +71,12 @@ struct report_filter {
     int group_count;                    /* 0 = no groups */
     enum report_dimension group_by[REPORT_GROUPS_MAX];
     uint32_t group_limit;
-    bool compare; /* adds the range of the same length before; both bounds are given */
+    bool compare;           /* adds the range of the same length before; both bounds are given */
+    uint32_t limit, offset; /* of a list's rows */
+    enum report_sort sort;
+    bool ascending;
+    struct report_place before;
+    struct span id; /* of the user or the event asked for */
 };
 
 /* Each writes the JSON object of the answer's `data` (docs/http-api.md) to *out. 0 or a db_outcome;
@@ -61,10 +85,18 @@ struct report_filter {
  * buckets), *err naming the parameter for the client. Maps hold the names with a count, sorted;
  * buckets of ages and followers are always all there; lists of ten are sorted by count, then name.
  * timeRange gives a bound as asked for, and where none was, the earliest or latest event counted.
- */
+ * -ENOENT when there is no such user or event, *err saying so for the client. */
 int report_events(struct db *db, const struct report_filter *f, struct strbuf *out,
                   struct strbuf *err) MUST_CHECK;
 int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *out,
                    struct strbuf *err) MUST_CHECK;
 int report_demographics(struct db *db, const struct report_filter *f, struct strbuf *out,
                         struct strbuf *err) MUST_CHECK;
+int report_funnel(struct db *db, const struct report_filter *f, struct strbuf *out,
+                  struct strbuf *err) MUST_CHECK;
+int report_campaigns(struct db *db, const struct report_filter *f, struct strbuf *out,
+                     struct strbuf *err) MUST_CHECK;
+int report_user(struct db *db, const struct report_filter *f, struct strbuf *out,
+                struct strbuf *err) MUST_CHECK;
+int report_event(struct db *db, const struct report_filter *f, struct strbuf *out,
+                 struct strbuf *err) MUST_CHECK;

@@ -118,6 +118,23 @@ int report_pieces_param_end(struct report_pieces_param *a, struct pg_params *p)
     return r;
 }
 
+int report_pieces_param_range(struct report_pieces_param *a, const struct report_filter *f,
+                              const struct report_grains *grains, struct pg_params *p)
+{
+    struct report_pieces pieces;
+
+    report_pieces_param_start(a);
+    report_range_split(report_span_of(f), grains, &pieces);
+    for (int i = 0; i < pieces.count; i++)
+        report_pieces_param_add(a, &pieces.piece[i]);
+    return report_pieces_param_end(a, p);
+}
+
+const char *report_source_name(const struct report_filter *f)
+{
+    return f->source < 0 ? NULL : event_source_names[f->source];
+}
+
 void report_param_time(struct pg_params *p, int64_t usec, char bytes[static 8])
 {
     uint64_t be = htobe64((uint64_t)(usec - WIRE_EPOCH_USEC));
@@ -138,6 +155,26 @@ const char report_retention_sql[] = "SELECT retained_from FROM retention";
 void report_found_retention(struct report_found *found, const PGresult *rows)
 {
     found->has_retained = PQntuples(rows) > 0 && report_time(rows, 0, 0, &found->retained_usec);
+}
+
+const char report_extent_sql[] =
+    "SELECT min(earliest), max(latest) FROM event_counts WHERE grain = 1440"
+    " AND bucket >= " REPORT_RETAINED_FROM " AND ($1::text IS NULL OR source = $1)";
+
+/* A bound that was asked for is not looked up: the other one is all that counts. */
+void report_found_extent(struct report_found *found, const struct report_filter *f,
+                         const PGresult *rows)
+{
+    struct report_span span = report_span_of(f);
+    int64_t first, last;
+
+    found->any = false;
+    if (!report_time(rows, 0, 0, &first) || !report_time(rows, 0, 1, &last))
+        return;
+    if ((!f->has_from && first >= span.to_usec) || (!f->has_to && last < span.from_usec))
+        return;
+    report_found_add(found, first);
+    report_found_add(found, last);
 }
 
 static void time_or_null(struct json_out *j, bool known, int64_t usec)

@@ -66,6 +66,12 @@ void report_pieces_param_add(struct report_pieces_param *a, const struct report_
 /* Makes them the next three parameters. -ENOMEM or -ENOBUFS of any step before. */
 int report_pieces_param_end(struct report_pieces_param *a, struct pg_params *p) MUST_CHECK;
 
+/* The filter's range in such pieces. */
+int report_pieces_param_range(struct report_pieces_param *a, const struct report_filter *f,
+                              const struct report_grains *grains, struct pg_params *p) MUST_CHECK;
+/* The name of the filter's source; NULL = all. */
+const char *report_source_name(const struct report_filter *f);
+
 /* $1 to $3 of a statement as rows p (grain, lo, hi). */
 #define REPORT_PIECES "unnest($1::int[], $2::timestamptz[], $3::timestamptz[]) AS p (grain, lo, hi)"
 /* The whole buckets of a table c in them. */
@@ -87,6 +93,12 @@ void report_found_add(struct report_found *found, int64_t usec);
 /* One row, one column (binary): what report_found needs of the retention. */
 extern const char report_retention_sql[];
 void report_found_retention(struct report_found *found, const PGresult *rows);
+
+/* When the first and the last event of a source were ($1; NULL = all), two columns (binary); and
+ * what of it is in the filter's range. */
+extern const char report_extent_sql[];
+void report_found_extent(struct report_found *found, const struct report_filter *f,
+                         const PGresult *rows);
 
 /* "timeRange", the bounds asked for, or where there is none, what was found; and "retainedFrom",
  * where the answer begins later than asked for. */

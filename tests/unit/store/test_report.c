@@ -205,7 +205,7 @@ static void expect_revenue(const struct report_filter *f, struct strbuf *out)
 
 struct user {
     const struct store_event *newest, *country;
-    bool counted, before; /* has events behind what is retained */
+    bool counted;
 };
 
 static bool newer(const struct store_event *a, const struct store_event *b)
@@ -276,17 +276,11 @@ static void expect_demographics(const struct report_filter *f, struct strbuf *ou
             u->newest = se;
         if (se->event.engagement.country.ptr && newer(se, u->country))
             u->country = se;
-        u->before = u->before || se->event.timestamp_usec < retained_usec;
         if (in_range(f, &se->event)) {
             u->counted = true;
             range_add(&range, se->event.timestamp_usec);
         }
     }
-    /* When the first retained event of such a user was, nobody remembers. */
-    for (int source = 0; source < SOURCE_COUNT; source++)
-        for (int i = 0; i < USERS; i++)
-            if (users[source][i].counted && users[source][i].before)
-                range_add(&range, retained_usec);
     for (int i = 0; i < USERS; i++) {
         if (users[SOURCE_FACEBOOK][i].counted)
             count_facebook(&users[SOURCE_FACEBOOK][i], &ages, &genders, &locations);
