@@ -32,65 +32,56 @@ const char *const report_sort_names[SORT_COUNT] = {
 #define A_CLICK(alias) " AND " alias ".event_type = 'ad.click'"
 
 /* Each part is grouped by itself, which leaves few rows to sort. */
-#define SUMS                                                                                                                                                                                                    \
-    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), parts AS ("                                                                                                                                              \
-    "SELECT c.campaign_id, " ORDERS("c", "c.events") ", 0::numeric AS clicks" FROM_TOTALS(                                                                                                                      \
-        "campaign_revenue") " GROUP BY c.campaign_id"                                                                                                                                                           \
-                            " UNION ALL SELECT d.campaign_id, " ORDERS(                                                                                                                                         \
-                                "d",                                                                                                                                                                            \
-                                "d.events") ", 0" FROM_DELTAS("campaign_revenue") " GROUP BY "                                                                                                                  \
-                                                                                  "d.campaign_id"                                                                                                               \
-                                                                                  " UNION ALL "                                                                                                                 \
-                                                                                  "SELECT "                                                                                                                     \
-                                                                                  "coalesce(e."                                                                                                                 \
-                                                                                  "campaign_id, "                                                                                                               \
-                                                                                  "'')," ORDERS("e", "1") ", 0" FROM_RAW(                                                                                       \
-                                                                                      "revenue_"                                                                                                                \
-                                                                                      "transactio"                                                                                                              \
-                                                                                      "ns") " GRO"                                                                                                              \
-                                                                                            "UP "                                                                                                               \
-                                                                                            "BY 1"                                                                                                              \
-                                                                                            " UNI"                                                                                                              \
-                                                                                            "ON "                                                                                                               \
-                                                                                            "ALL "                                                                                                              \
-                                                                                            "SELE"                                                                                                              \
-                                                                                            "CT "                                                                                                               \
-                                                                                            "c."                                                                                                                \
-                                                                                            "camp"                                                                                                              \
-                                                                                            "aign"                                                                                                              \
-                                                                                            "_id,"                                                                                                              \
-                                                                                            " " CLICKS_OF("c.events") FROM_TOTALS(                                                                              \
-                                                                                                "campaign_device")                                                                                              \
-                                                                                                A_CLICK(                                                                                                        \
-                                                                                                    "c") " GROUP BY c.campaign_id"                                                                              \
-                                                                                                         " UNION ALL SELECT d.campaign_id, " CLICKS_OF(                                                         \
-                                                                                                             "d.events") FROM_DELTAS("campaign_device")                                                         \
-                                                                                                             A_CLICK(                                                                                           \
-                                                                                                                 "d") " GROUP BY d.campaign_id"                                                                 \
-                                                                                                                      " UNION ALL SELECT coalesce(e.campaign_id, ''), " CLICKS_OF(                              \
-                                                                                                                          "1") FROM_RAW("processed_events")                                                     \
-                                                                                                                          A_CLICK(                                                                              \
-                                                                                                                              "e") " GROUP BY 1),"                                                              \
-                                                                                                                                   " sums AS (SELECT coalesce(nullif(campaign_id, ''), 'unknown') AS campaign," \
-                                                                                                                                   " sum(revenue) AS revenue, sum(orders) AS orders, sum(clicks) AS clicks,"    \
-                                                                                                                                   " round(sum(revenue) / nullif(sum(orders), 0), 2) AS average FROM parts GROUP BY 1)"
+#define ORDERS_IN_TOTALS                                                                           \
+    "SELECT c.campaign_id, " ORDERS("c", "c.events") ", 0::numeric AS clicks" FROM_TOTALS(         \
+        "campaign_revenue") " GROUP BY c.campaign_id"
+#define ORDERS_IN_DELTAS                                                                           \
+    "SELECT d.campaign_id, " ORDERS("d", "d.events") ", 0" FROM_DELTAS(                            \
+        "campaign_revenue") " GROUP BY d.campaign_id"
+#define ORDERS_IN_RAW                                                                              \
+    "SELECT coalesce(e.campaign_id, ''), " ORDERS("e", "1") ", 0" FROM_RAW(                        \
+        "revenue_transactions") " GROUP BY 1"
+#define CLICKS_IN_TOTALS                                                                           \
+    "SELECT c.campaign_id, " CLICKS_OF("c.events") FROM_TOTALS("campaign_device")                  \
+        A_CLICK("c") " GROUP BY c.campaign_id"
+#define CLICKS_IN_DELTAS                                                                           \
+    "SELECT d.campaign_id, " CLICKS_OF("d.events") FROM_DELTAS("campaign_device")                  \
+        A_CLICK("d") " GROUP BY d.campaign_id"
+#define CLICKS_IN_RAW                                                                              \
+    "SELECT coalesce(e.campaign_id, ''), " CLICKS_OF("1") FROM_RAW("processed_events")             \
+        A_CLICK("e") " GROUP BY 1"
+#define UNION_ALL " UNION ALL "
+#define PARTS                                                                                      \
+    ORDERS_IN_TOTALS UNION_ALL ORDERS_IN_DELTAS UNION_ALL ORDERS_IN_RAW UNION_ALL CLICKS_IN_TOTALS \
+        UNION_ALL CLICKS_IN_DELTAS UNION_ALL CLICKS_IN_RAW
+#define SUMS                                                                                       \
+    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), parts AS (" PARTS                           \
+    "), sums AS (SELECT coalesce(nullif(campaign_id, ''), 'unknown') AS campaign,"                 \
+    " sum(revenue) AS revenue, sum(orders) AS orders, sum(clicks) AS clicks,"                      \
+    " round(sum(revenue) / nullif(sum(orders), 0), 2) AS average FROM parts GROUP BY 1)"
 
-/* Who bought something of the campaign x.campaign; the index of campaigns finds them. */
-#define TRANSACTIONS(of_campaign)                                                                  \
-    "SELECT t.source, t.user_id FROM revenue_transactions t WHERE " of_campaign                    \
-    " AND t.timestamp >= $6::timestamptz AND t.timestamp < $7::timestamptz"                        \
+/* Who bought something. */
+#define TRANSACTIONS(columns, of_campaign)                                                         \
+    "SELECT " columns "t.source, t.user_id FROM revenue_transactions t WHERE " of_campaign         \
+    " t.timestamp >= $6::timestamptz AND t.timestamp < $7::timestamptz"                            \
     " AND t.timestamp >= " REPORT_RETAINED_FROM " AND t.currency = $5 AND" OF_SOURCE("t")
-#define BUYERS                                                                                     \
-    "(SELECT count(*) FROM (" TRANSACTIONS("t.campaign_id = x.campaign") " UNION " TRANSACTIONS(   \
-        "x.campaign = 'unknown' AND t.campaign_id IS NULL") ") buyers)"
+/* Of the campaign x.campaign: the index of campaigns finds them. */
+#define OF_NAMED TRANSACTIONS("", "t.campaign_id = x.campaign AND")
+#define OF_NAMELESS TRANSACTIONS("", "x.campaign = 'unknown' AND t.campaign_id IS NULL AND")
+#define BUYERS "(SELECT count(*) FROM (" OF_NAMED " UNION " OF_NAMELESS ") buyers)"
+/* Of each campaign: they are read once, from one end to the other. */
+#define OF_ANY TRANSACTIONS("coalesce(t.campaign_id, 'unknown') AS campaign, ", "")
+#define BUYERS_OF_ALL                                                                              \
+    "(SELECT campaign, count(*) AS buyers FROM (SELECT DISTINCT * FROM (" OF_ANY ") t) t"          \
+    " GROUP BY campaign) b"
 
 /* $8 the sort, $9 1 to descend and -1 to ascend, $10 the limit, $11 the offset. */
 #define ORDER                                                                                      \
     " ORDER BY CASE $8::int WHEN 0 THEN revenue WHEN 1 THEN orders WHEN 2 THEN buyers"             \
     " WHEN 3 THEN average WHEN 4 THEN clicks END * $9::int DESC NULLS LAST,"                       \
     " CASE WHEN $8::int = 5 AND $9::int = 1 THEN campaign END DESC, campaign"
-#define PAGE(buyers)                                                                               \
-    SUMS ", ranked AS (SELECT x.*, " buyers " AS buyers FROM sums x),"                             \
+#define PAGE(ranked)                                                                               \
+    SUMS ", ranked AS (" ranked "),"                                                               \
          " page AS (SELECT * FROM ranked" ORDER " LIMIT $10::bigint OFFSET $11::bigint),"          \
          " full_page AS (SELECT x.campaign, x.revenue, x.orders, coalesce(x.buyers, " BUYERS       \
          ") AS buyers, x.average, x.clicks FROM page x)"                                           \
@@ -98,8 +89,10 @@ const char *const report_sort_names[SORT_COUNT] = {
          " buyers::bigint, average::text, clicks::bigint"                                          \
          " FROM (SELECT) one LEFT JOIN full_page ON true" ORDER
 
-static const char page_sql[] = PAGE("NULL::bigint");
-static const char buyers_page_sql[] = PAGE(BUYERS);
+static const char page_sql[] = PAGE("SELECT *, NULL::bigint AS buyers FROM sums");
+static const char buyers_page_sql[] =
+    PAGE("SELECT s.*, coalesce(b.buyers, 0) AS buyers FROM sums s"
+         " LEFT JOIN " BUYERS_OF_ALL " ON b.campaign = s.campaign");
 
 enum column { CAMPAIGN_COUNT, CAMPAIGN, REVENUE, ORDER_COUNT, BUYER_COUNT, AVERAGE, CLICKS };
 

@@ -9,7 +9,8 @@
 /* Lists are cut to the first ten. */
 static const char sql[] =
     "WITH " REPORT_ACTIVITY ","
-    " hits AS (SELECT a.attribute, a.value, bit_count(a.users & (s.top | s.bottom)) AS n FROM sets s"
+    " hits AS (SELECT a.attribute, a.value, bit_count(a.users & (s.top | s.bottom)) AS n FROM sets "
+    "s"
     " JOIN user_attributes a ON a.source = s.source AND a.chunk = s.chunk OFFSET 0),"
     " counts AS (SELECT attribute, value, sum(n)::bigint AS n FROM hits GROUP BY attribute, value),"
     " ranked AS (SELECT *, row_number() OVER (PARTITION BY attribute ORDER BY n DESC, value) AS "
