@@ -146,24 +146,32 @@ static void write_age(struct json_out *j, const PGresult *user)
         json_double(j, age);
 }
 
+static void write_followers(struct json_out *j, const PGresult *user)
+{
+    json_key(j, "followers");
+    if (PQgetisnull(user, 0, FOLLOWERS))
+        json_null(j);
+    else
+        json_i64(j, report_i64(user, 0, FOLLOWERS));
+}
+
 /* Those that its source has. */
 static void write_attributes(struct json_out *j, int source, const PGresult *user)
 {
+    bool facebook = source == SOURCE_FACEBOOK;
+
     json_key(j, "attributes");
     json_object(j);
     write_text(j, "name", user, 0, NAME);
-    if (source == SOURCE_FACEBOOK) {
+    if (facebook) {
         write_age(j, user);
         write_text(j, "gender", user, 0, GENDER);
-        write_text(j, "city", user, 0, CITY);
-    } else {
-        json_key(j, "followers");
-        if (PQgetisnull(user, 0, FOLLOWERS))
-            json_null(j);
-        else
-            json_i64(j, report_i64(user, 0, FOLLOWERS));
     }
     write_text(j, "country", user, 0, COUNTRY);
+    if (facebook)
+        write_text(j, "city", user, 0, CITY);
+    else
+        write_followers(j, user);
     json_object_end(j);
 }
 
