@@ -203,6 +203,23 @@ def test_a_parameter_is_taken_as_it_says(reporter, path, name):
         assert_documented(path, answer)
 
 
+@pytest.mark.parametrize("path", ["/reports/events", "/reports/revenue"])
+def test_series_and_groups_together(reporter, path):
+    for dimension in ("source", "funnelStage", "eventType"):
+        query = {n: parameters_of(path, "query")[n]["example"] for n in (*RANGE, "interval")}
+        answer = reporter.get(url_of(path), params={**query, "groupBy": dimension})
+        assert_documented(path, answer)
+        buckets = answer.json()["data"]["series"]
+        assert len(buckets) == 24 and any(bucket["groups"] for bucket in buckets)
+        rows = list(csv.DictReader(io.StringIO(reporter.get(url_of(path), params={**query, "groupBy": dimension,
+                                                                                 "format": "csv"}).text, newline="")))
+        assert [row["start"] for row in rows] == [bucket["start"] for bucket in buckets]
+        assert {f"groups.{name}" for bucket in buckets for name in bucket["groups"]} < set(rows[0])
+    rows = list(csv.DictReader(io.StringIO(reporter.get(url_of(path), params={"groupBy": "source,campaignId", "format": "csv"}).text,
+                                           newline="")))
+    assert {"source": "facebook", "campaignId": "spring"}.items() <= rows[0].items()
+
+
 @pytest.mark.parametrize("path,name", [(p, n) for p, n in PARAMETERS if "maximum" in parameters_of(p, "query")[n]["schema"]
                                        or "enum" in parameters_of(p, "query")[n]["schema"]])
 def test_what_is_beyond_a_parameter_s_values_is_refused(reporter, path, name):
