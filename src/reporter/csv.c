@@ -60,15 +60,21 @@ static void each_leaf(struct table *t, struct span value, leaf_fn fn)
     }
 }
 
+static bool is_among(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
+/* A tab or CR is dropped by spreadsheets that then read on. */
 static bool is_formula(struct span text)
 {
-    return text.len && memchr("=+-@\t\r", text.ptr[0], 6);
+    return text.len && is_among(text.ptr[0], "=+-@\t\r");
 }
 
 static bool needs_quotes(struct span text)
 {
     for (size_t i = 0; i < text.len; i++)
-        if (memchr(",\"\r\n", text.ptr[i], 4))
+        if (is_among(text.ptr[i], ",\"\r\n"))
             return true;
     return text.len && (text.ptr[0] == ' ' || text.ptr[text.len - 1] == ' ');
 }

@@ -51,6 +51,7 @@ int rendition_ask(struct rendition *a, const struct http_request *req, enum rend
 
 static void write_envelope(struct rendition *a, struct span data, uint64_t took_usec)
 {
+    uint64_t tenths = took_usec / 100;
     char now[TIMESTAMP_TEXT_MAX];
     struct json_out j;
 
@@ -63,7 +64,7 @@ static void write_envelope(struct rendition *a, struct span data, uint64_t took_
     json_key(&j, "dataThrough");
     json_str(&j, a->through[0] ? a->through : NULL);
     json_key(&j, "tookMs");
-    json_double(&j, (double)(took_usec / 100) / 10);
+    json_double(&j, (double)tenths / 10);
     json_key(&j, "correlationId");
     json_str(&j, a->correlation_id);
     json_key(&j, "timestamp");

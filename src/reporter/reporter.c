@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "reporter/database_craft.h"
+#include "reporter/openapi.h"
 #include "reporter/rejects.h"
 #include "reporter/state.h"
 
@@ -139,6 +140,7 @@ int reporter_main(int argc, char **argv)
         { "GET", "/reports/events/{source}/{eventId}", reports_handle_event, reports_aborted, NULL,
           0, false },
         { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
+        { "GET", "/openapi.json", openapi_handle, NULL, NULL, 0, false },
     };
     static const struct service_role role = {
         .name = "reporter",

@@ -4,7 +4,7 @@
 
 #include "service/http_private.h"
 
-static const unsigned codes[] = { 200, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
+static const unsigned codes[] = { 200, 304, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
 
 static const char *const refused_names[REFUSED_COUNT] = {
     [REFUSED_MALFORMED] = "malformed",
