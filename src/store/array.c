@@ -10,8 +10,9 @@
 static const struct {
     uint32_t element, array;
 } array_types[] = {
-    { PG_INT8, 1016 }, { PG_INT4, 1007 },        { PG_TEXT, 1009 }, { PG_FLOAT8, 1022 },
-    { PG_DATE, 1182 }, { PG_TIMESTAMPTZ, 1185 }, { PG_UUID, 2951 },
+    { PG_INT8, 1016 },   { PG_INT4, 1007 },   { PG_TEXT, 1009 },
+    { PG_FLOAT8, 1022 }, { PG_DATE, 1182 },   { PG_TIMESTAMPTZ, 1185 },
+    { PG_UUID, 2951 },   { PG_VARBIT, 1563 }, { PG_NUMERIC, 1231 },
 };
 
 void pg_array_init(struct pg_array *a)
@@ -86,6 +87,23 @@ void pg_array_key(struct pg_array *a, const struct event_key *key)
 {
     if (next(a, EVENT_KEY_BYTES))
         wire_field_bytes(&a->bytes, key->bytes, EVENT_KEY_BYTES);
+}
+
+void pg_array_cents(struct pg_array *a, cents_sum cents)
+{
+    if (next(a, CENTS_BYTES_MAX))
+        wire_field_cents(&a->bytes, cents);
+}
+
+void pg_array_bits(struct pg_array *a, const void *bits, uint32_t count)
+{
+    size_t bytes = (count + 7) / 8;
+
+    if (!next(a, bytes))
+        return;
+    wire_put_i32(&a->bytes, (int32_t)(sizeof(int32_t) + bytes));
+    wire_put_i32(&a->bytes, (int32_t)count);
+    wire_put(&a->bytes, bits, bytes);
 }
 
 void pg_array_null(struct pg_array *a)

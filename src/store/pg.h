@@ -70,6 +70,8 @@ enum pg_type {
     PG_FLOAT8 = 701,
     PG_DATE = 1082,
     PG_TIMESTAMPTZ = 1184,
+    PG_VARBIT = 1562,
+    PG_NUMERIC = 1700,
     PG_UUID = 2950,
 };
 

@@ -246,6 +246,7 @@ static void settle(struct write_job *job, const struct candidate *c, bool *has_r
 
     if (c->kind == ROW_MISSING && !c->found) {
         job->fresh[job->fresh_count++] = c->event;
+        job->batch->events[c->event].restored = true;
         job->mended.restored++;
         if (lost)
             count_as_stored(job, c->event, 1);
@@ -312,6 +313,8 @@ int replay_mend(struct write_job *job, struct strbuf *err)
     has_row = arena_zalloc(&job->w->arena, job->slice.event_count);
     if (!c.list || !has_row)
         return -ENOMEM;
+    for (size_t i = 0; i < job->slot_count; i++)
+        slot_event(job, &job->slots[i])->restored = false;
     find_candidates(job, &c);
     if (c.count) {
         r = lock_keys(job, &c, err);
