@@ -440,19 +440,10 @@ static void test_failures(void **state UNUSED)
     assert_int_equal(report_events(db, &no_filter, &out, &err), -ENOBUFS);
 }
 
-/* What the writer has not filled yet, as the migration does it; half of the cubes wait in deltas. */
-static void fill_rollups(void)
+/* Half of the cubes' hours wait in deltas still. */
+static void merge_half(void)
 {
     static const char *const statements[] = {
-        "INSERT INTO event_counts SELECT r.* FROM generate_series(date '2025-12-20', '2026-01-31',"
-        " '1 day') AS day, recount_event_counts(day::date) AS r ON CONFLICT DO NOTHING",
-        "INSERT INTO revenue_totals SELECT r.* FROM generate_series(date '2025-12-20',"
-        " '2026-01-31', '1 day') AS day, recount_revenue_totals(day::date) AS r"
-        " ON CONFLICT DO NOTHING",
-        "INSERT INTO cube_deltas SELECT bucket, events, cube, source, funnel_stage, event_type,"
-        " campaign_id, country, device, currency, amount FROM generate_series(date '2025-12-20',"
-        " '2026-01-31', '1 day') AS day, recount_cube_totals(day::date) AS r WHERE r.grain = 60"
-        " AND NOT EXISTS (SELECT FROM cube_cells)",
         "CREATE TEMP TABLE held AS SELECT * FROM cube_deltas WHERE extract(hour FROM bucket) < 12",
         "DELETE FROM cube_deltas WHERE extract(hour FROM bucket) < 12",
         "SELECT merge_cube_deltas()",
@@ -487,7 +478,7 @@ static void fill_database(void)
     }
     strbuf_release(&err);
     (void)store_writer_free(w);
-    fill_rollups();
+    merge_half();
 }
 
 static int set_up(void **state UNUSED)
