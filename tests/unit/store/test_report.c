@@ -9,6 +9,7 @@
 
 #include "base/json_out.h"
 #include "store/report.h"
+#include "store/snapshot.h"
 #include "unit/store/batches.h"
 
 #define EVENTS 3000
@@ -16,6 +17,10 @@
 
 static struct test_batch all;
 static struct db *db;
+/* One that keeps what it has read: small enough to lose some of it again. */
+#define CACHE_BYTES (256 * 1024)
+static struct db *keeping;
+static struct report_cache *cache;
 static char url[PG_URL_MAX];
 static int64_t retained_usec = INT64_MIN;
 
@@ -318,6 +323,7 @@ typedef void expect_fn(const struct report_filter *, struct strbuf *);
 static void check(report_fn *report, expect_fn *expect, const struct report_filter *f)
 {
     _cleanup_strbuf_ struct strbuf got, expected, err;
+    struct snapshot view;
 
     strbuf_init(&got, 1 << 20);
     strbuf_init(&expected, 1 << 20);
@@ -325,6 +331,12 @@ static void check(report_fn *report, expect_fn *expect, const struct report_filt
     if (report(db, f, &got, &err) != 0)
         print_error("%s\n", err.ptr);
     expect(f, &expected);
+    assert_string_equal(got.ptr, expected.ptr);
+    strbuf_reset(&got);
+    assert_int_equal(snapshot_begin(keeping, &view, &err), 0);
+    if (report(keeping, f, &got, &err) != 0)
+        print_error("%s\n", err.ptr);
+    snapshot_end(keeping);
     assert_string_equal(got.ptr, expected.ptr);
 }
 
@@ -483,15 +495,27 @@ static void fill_database(void)
 
 static int set_up(void **state UNUSED)
 {
+    struct db_options options = {
+        .url = url,
+        .application_name = "test",
+        .connect_timeout_usec = 5000000,
+        .read_only = true,
+    };
+
     pg_database(url);
     fill_database();
     db = pg_db(url);
-    return 0;
+    cache = report_cache_new(CACHE_BYTES);
+    options.report_cache = cache;
+    keeping = db_new(&options);
+    return cache && keeping ? 0 : -1;
 }
 
 static int tear_down(void **state UNUSED)
 {
     db = db_free(db);
+    keeping = db_free(keeping);
+    cache = report_cache_free(cache);
     test_batch_release(&all);
     return 0;
 }
