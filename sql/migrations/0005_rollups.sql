@@ -315,6 +315,18 @@ CREATE TABLE stream_progress (
 COMMENT ON TABLE stream_progress IS
     'All messages that the stream stored before `through`, in its own time, are in the tables; written by collectors, never moved back';
 
+-- Reporters keep what they have read of a day for as long as its counts stay the same. Who mends a rollup moves the epoch
+-- in the same transaction, so that they read it again.
+
+CREATE TABLE rollup_state (
+    epoch    bigint  NOT NULL,
+    only_row boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row)
+);
+
+INSERT INTO rollup_state (epoch) VALUES (0);
+
+COMMENT ON COLUMN rollup_state.epoch IS 'Goes up when rollups change other than by the events that are stored';
+
 -- Recounts from the events: what the rollups of a UTC day must be. They fill, verify and mend them.
 
 CREATE VIEW event_facts AS

@@ -86,6 +86,7 @@ static int open_tools(const void *options, void **ret_tools, struct strbuf *err)
         .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
         .statement_timeout_usec = o->timeout_usec,
         .read_only = true,
+        .report_cache = o->cache,
     };
     struct tools *t = calloc(1, sizeof(*t));
 

@@ -21,8 +21,8 @@ int filter_take_interval(struct filter_parser *p, struct span value)
     return 0;
 }
 
-/* Letters, digits and / _ - +: whether there is such a zone, the database knows. A + that is written
- * as it is, as in Etc/GMT+5, arrives as a space. */
+/* Letters, digits and / _ - +: whether there is such a zone, the database knows. A + that is
+ * written as it is, as in Etc/GMT+5, arrives as a space. */
 int filter_take_timezone(struct filter_parser *p, struct span value)
 {
     static const char allowed[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"

@@ -12,6 +12,8 @@
 /* Waiting reports for each that runs: with a second each, the last one waits a quarter of a minute.
  */
 #define QUEUE_PER_WORKER 16
+/* Ten million events of a thousand campaigns over a month, asked for at any ends, have 70 MB. */
+#define CACHE_BYTES (96 * 1024 * 1024)
 
 static const char *report_url(const struct settings *settings)
 {
@@ -26,6 +28,7 @@ static int start_pool(struct reporter *r, struct strbuf *err)
     const struct database_craft_options database = {
         .database_url = report_url(settings),
         .timeout_usec = settings->report_timeout_usec,
+        .cache = r->cache,
     };
     const struct pool_options options = {
         .threads = settings->report_pool,
@@ -90,7 +93,8 @@ static int reporter_start(struct service *s, struct strbuf *err)
     r->service = s;
     reporter_metrics_register(r);
     r->samples = reporter_samples_new(s);
-    if (!r->samples) {
+    r->cache = report_cache_new(CACHE_BYTES);
+    if (!r->samples || !r->cache) {
         strbuf_setf(err, "out of memory");
         return -ENOMEM;
     }
@@ -111,6 +115,7 @@ static void reporter_stop(struct service *s)
     if (!r)
         return;
     r->pool = pool_free(r->pool);
+    r->cache = report_cache_free(r->cache);
     r->rejects = pool_free(r->rejects);
     r->monitor = monitor_free(r->monitor);
     r->samples = reporter_samples_free(r->samples);

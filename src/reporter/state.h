@@ -23,7 +23,8 @@ enum report_failure {
 
 struct reporter {
     struct service *service;
-    struct pool *pool;    /* asks the database */
+    struct pool *pool; /* asks the database */
+    struct report_cache *cache;
     struct pool *rejects; /* reads dead letters */
     struct monitor *monitor;
     struct samples *samples;

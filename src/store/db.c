@@ -107,6 +107,7 @@ struct db *db_new(const struct db_options *options)
     db->connect_timeout_usec = options->connect_timeout_usec;
     db->statement_timeout_usec = options->statement_timeout_usec;
     db->read_only = options->read_only;
+    db->report_cache = options->report_cache;
     if (db->cancel_fd < 0 || !db->url || !db->application_name)
         return NULL;
     db_url_redacted(db->url, &db->shown_url);

@@ -19,6 +19,8 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 
+struct report_cache;
+
 struct pg_failure {
     char sqlstate[6]; /* "" when the server did not say */
     bool lost;        /* the connection ended */
@@ -49,6 +51,7 @@ struct db {
     uint64_t view_deadline_usec;           /* monotonic, of an open view; 0 = none */
     const char *prepared[PG_PREPARED_MAX]; /* texts of statements of this connection */
     int prepared_count;
+    struct report_cache *report_cache; /* borrowed, NULL = none */
     char known_zone[64]; /* a name that the server knows as that of a time zone; "" = none yet */
 };
 

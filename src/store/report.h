@@ -79,6 +79,11 @@ struct report_filter {
     struct span id; /* of the user or the event asked for */
 };
 
+/* What reports have read and would read again (store/report_cache.h): one for all connections of a
+ * process, for db_options.report_cache. Answers are the same without. */
+struct report_cache *report_cache_new(size_t max_bytes);
+struct report_cache *report_cache_free(struct report_cache *cache);
+
 /* Each writes the JSON object of the answer's `data` (docs/http-api.md) to *out. 0 or a db_outcome;
  * DB_RETRY also when the query was cancelled or passed the statement timeout; -ENOBUFS when the
  * answer does not fit *out; -EDOM when the filters ask for what there is not (a time zone, too many

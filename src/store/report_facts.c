@@ -179,13 +179,13 @@ static void write_sql(struct strbuf *sql, const struct report_facts *facts,
                " AND e.timestamp >= " REPORT_RETAINED_FROM);
     (void)strbuf_adds(sql, "), sums AS (SELECT slot");
     add_keys(sql, facts, true);
-    (void)strbuf_adds(sql, ", sum(n)::bigint AS n, sum(amount) AS amount FROM facts GROUP BY slot");
+    (void)strbuf_adds(sql, ", sum(n)::bigint AS n, sum(amount) AS total FROM facts GROUP BY slot");
     add_keys(sql, facts, false);
     (void)strbuf_adds(sql, ") SELECT slot");
     add_keys(sql, facts, false);
-    (void)strbuf_adds(sql, ", n, amount::text, count(*) OVER () FROM sums ORDER BY ");
+    (void)strbuf_adds(sql, ", n, total::text, count(*) OVER () FROM sums ORDER BY ");
     if (facts->limit)
-        (void)strbuf_adds(sql, facts->subject == SUBJECT_EVENTS ? "n DESC" : "amount DESC");
+        (void)strbuf_adds(sql, facts->subject == SUBJECT_EVENTS ? "n DESC" : "sums.total DESC");
     else
         (void)strbuf_adds(sql, "slot");
     add_keys(sql, facts, false);
