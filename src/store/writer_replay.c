@@ -317,8 +317,6 @@ int replay_mend(struct write_job *job, struct strbuf *err)
     has_row = arena_zalloc(&job->w->arena, job->slice.event_count);
     if (!c.list || !has_row)
         return -ENOMEM;
-    for (size_t i = 0; i < job->slot_count; i++)
-        slot_event(job, &job->slots[i])->restored = false;
     find_candidates(job, &c);
     if (c.count) {
         r = lock_keys(job, &c, err);
