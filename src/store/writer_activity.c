@@ -13,10 +13,6 @@
 #include "store/cell_map.h"
 #include "store/writer_internal.h"
 
-#define CHUNK_BITS 13
-#define CHUNK_USERS (1 << CHUNK_BITS)
-#define CHUNK_BYTES (CHUNK_USERS / 8)
-
 /* Of 1 KiB each; two bitmaps that fall on one place take turns. */
 #define CACHE_PLACES 8192
 
@@ -77,16 +73,12 @@ static size_t place_of(struct key_number key)
     return x % CACHE_PLACES;
 }
 
-static bool is_set(const uint8_t *bits, unsigned bit)
-{
-    return bits[bit / 8] & 0x80 >> bit % 8;
-}
-
-static bool is_stored(const struct activity_cache *cache, struct key_number key, unsigned bit)
+static bool is_stored(const struct activity_cache *cache, struct key_number key, int32_t user_no)
 {
     size_t place = place_of(key);
 
-    return key_number_compare(cache->keys[place], key) == 0 && is_set(cache->bits[place], bit);
+    return key_number_compare(cache->keys[place], key) == 0 &&
+           chunk_has(cache->bits[place], user_no);
 }
 
 static int map_init(struct write_job *job)
@@ -105,12 +97,12 @@ static int map_init(struct write_job *job)
     return 0;
 }
 
-static int add_bit(struct write_job *job, struct key_number key, unsigned bit)
+static int add_bit(struct write_job *job, struct key_number key, int32_t user_no)
 {
     struct activity_map *map = job->active;
     uint32_t count = map->cells.count, cell;
 
-    if (is_stored(job->w->activity, key, bit))
+    if (is_stored(job->w->activity, key, user_no))
         return 0;
     cell = cell_map_add(&map->cells, key);
     if (cell == count) {
@@ -118,7 +110,7 @@ static int add_bit(struct write_job *job, struct key_number key, unsigned bit)
         if (!map->bits[cell])
             return -ENOMEM;
     }
-    map->bits[cell][bit / 8] |= (uint8_t)(0x80 >> bit % 8);
+    chunk_set(map->bits[cell], user_no);
     return 0;
 }
 
@@ -130,7 +122,7 @@ static int add_events(struct write_job *job)
         const struct event *ev = &job_event(job, i)->event;
         int32_t no = job->users[job->user_of[i]].no;
         for (size_t g = 0; r == 0 && g < ARRAY_SIZE(grains); g++)
-            r = add_bit(job, key_of(ev, grains[g], no), (unsigned)no % CHUNK_USERS);
+            r = add_bit(job, key_of(ev, grains[g], no), no);
     }
     return r;
 }

@@ -39,6 +39,11 @@ struct key_slot {
 
 #define ARRAYS_MAX 15
 
+/* Bitmaps of users lie in chunks, as the migration of the rollups says. */
+#define CHUNK_BITS 13
+#define CHUNK_USERS (1 << CHUNK_BITS)
+#define CHUNK_BYTES (CHUNK_USERS / 8)
+
 /* Numbers for new users of a source: taken from user_numbers, not given to anybody yet. */
 struct number_pool {
     int32_t *list; /* owned */
@@ -88,9 +93,10 @@ struct write_job {
 
     struct job_user *users; /* by (source, id) */
     size_t user_count;
-    uint32_t *user_of;           /* by place in `fresh`: index into users */
-    struct activity_map *active; /* bitmaps that are written; NULL = none */
-    size_t statements;           /* sent with COMMIT, in one trip */
+    uint32_t *user_of;            /* by place in `fresh`: index into users */
+    struct activity_map *active;  /* bitmaps that are written */
+    struct attribute_map *joined; /* likewise of new users */
+    size_t statements;            /* sent with COMMIT, in one trip */
 
     /* in a replay, where the ledger does not make a message seen; by message of the batch: */
     bool *recorded;          /* in the ledger already */
@@ -107,6 +113,16 @@ static inline struct store_event *job_event(const struct write_job *job, size_t 
 static inline struct span event_campaign(const struct event *ev)
 {
     return ev->engagement.campaign_id.len ? ev->engagement.campaign_id : SPAN_NONE;
+}
+
+static inline void chunk_set(uint8_t *bits, int32_t user_no)
+{
+    bits[user_no % CHUNK_USERS / 8] |= (uint8_t)(0x80 >> user_no % 8);
+}
+
+static inline bool chunk_has(const uint8_t *bits, int32_t user_no)
+{
+    return bits[user_no % CHUNK_USERS / 8] & 0x80 >> user_no % 8;
 }
 
 /* Facebook has it in the user, TikTok in the engagement of some events. No pointer: none. */
@@ -200,6 +216,12 @@ void numbers_release(struct store_writer *w);
 
 /* writer_users.c: fills in the job's users. */
 int users_store(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_attributes.c */
+int attributes_prepare(struct write_job *job) MUST_CHECK;
+/* A user that was inserted has these demographic_values(), as text[] on the wire. */
+int attributes_join(struct write_job *job, const struct job_user *user,
+                    const char *values) MUST_CHECK;
 int attributes_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
 /* writer_activity.c */

@@ -6,7 +6,7 @@
  * The statement has no WHERE that spares rows which stay the same: nearly every event moves
  * last_seen_at. (A cache of what this writer wrote last belongs in front of it, under a lease of
  * the source.) Each user goes in with a number it gets if it has none, and comes back with the one
- * that it has, and with whether user_attributes must be told of it.
+ * that it has, and with what user_attributes must be told of it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -26,16 +26,25 @@
 #define NEWEST_COUNTRY(name)                                                                       \
     name " = CASE WHEN " COUNTRY_NEWER " THEN excluded." name " ELSE u." name " END"
 
-#define VALUES_WITH(row, country_row)                                                              \
+#define VALUES_OF(row, country_row)                                                                \
     "demographic_values(u.source, " row ".age, " row ".gender, " country_row ".country, " row      \
     ".city, " row ".followers)"
+
+/* What has not changed is compared first: it seldom has. */
+#define VALUES_CHANGED                                                                             \
+    "((" COUNTRY_NEWER " AND u.country IS DISTINCT FROM excluded.country)"                         \
+    " OR (" NEWER("attributes") " AND (u.age, u.gender, u.city, u.followers)"                      \
+                                " IS DISTINCT FROM (excluded.age, excluded.gender, "               \
+                                "excluded.city, excluded.followers)"                               \
+                                " AND " VALUES_OF("u", "u") " IS DISTINCT FROM " VALUES_OF(        \
+                                    "excluded", "u") "))"
 
 /* clang-format off */
 static const char upsert_sql[] =
     "INSERT INTO user_demographics AS u (source, user_id, first_seen_at, last_seen_at,"
     " attributes_at, attributes_key, name, age, gender, city, followers, country_at, country_key,"
-    " country, user_no)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[],"
+    " country, user_no, relist)"
+    " SELECT *, false FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[],"
     " $5::timestamptz[], $6::uuid[], $7::text[], $8::float8[], $9::text[], $10::text[],"
     " $11::bigint[], $12::timestamptz[], $13::uuid[], $14::text[], $15::integer[])"
     " ON CONFLICT (source, user_id) DO UPDATE SET"
@@ -45,16 +54,12 @@ static const char upsert_sql[] =
     " " NEWEST("gender") ", " NEWEST("city") ", " NEWEST("followers") ","
     " " NEWEST_COUNTRY("country_at") ", " NEWEST_COUNTRY("country_key") ", " NEWEST_COUNTRY("country") ","
     " user_no = coalesce(u.user_no, excluded.user_no),"
-    /* What has not changed is compared first: it seldom has. */
-    " relist = u.relist OR u.user_no IS NULL"
-    " OR (" COUNTRY_NEWER " AND u.country IS DISTINCT FROM excluded.country)"
-    " OR (" NEWER("attributes") " AND (u.age, u.gender, u.city, u.followers)"
-    " IS DISTINCT FROM (excluded.age, excluded.gender, excluded.city, excluded.followers)"
-    " AND " VALUES_WITH("u", "u") " IS DISTINCT FROM " VALUES_WITH("excluded", "u") ")"
-    " RETURNING user_no, relist";
+    " relist = u.relist OR u.user_no IS NULL OR " VALUES_CHANGED ","
+    " listed = CASE WHEN u.relist OR u.user_no IS NULL THEN u.listed"
+    " WHEN " VALUES_CHANGED " THEN " VALUES_OF("u", "u") " END"
+    /* No xmax: it was inserted. (What is not known so is listed the long way.) */
+    " RETURNING user_no, relist, CASE WHEN u.xmax = 0 THEN " VALUES_OF("u", "u") " END";
 /* clang-format on */
-
-static const char relist_sql[] = "SELECT relist_users($1::text[], $2::text[])";
 
 static const enum pg_type column_types[] = {
     PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_UUID, PG_TEXT, PG_FLOAT8,
@@ -211,6 +216,24 @@ static int users_params(struct write_job *job, const struct user_slot *slots,
     return arrays_params(job->w, ARRAY_SIZE(column_types), params);
 }
 
+/* INSERT answers in the order in which it was given the rows: each is inserted or updated. */
+static int take_numbers(struct write_job *job, const PGresult *res)
+{
+    size_t given[SOURCE_COUNT] = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < job->user_count; i++) {
+        struct job_user *user = &job->users[i];
+        int32_t candidate = job->w->numbers[user->source].list[given[user->source]++];
+        bool inserted = !PQgetisnull(res, (int)i, 2);
+        user->no = wire_get_i32(PQgetvalue(res, (int)i, 0));
+        user->relist = *PQgetvalue(res, (int)i, 1) != 0 || (user->no == candidate && !inserted);
+        if (inserted && !user->relist && user->no == candidate)
+            r = attributes_join(job, user, PQgetvalue(res, (int)i, 2));
+    }
+    return r;
+}
+
 int users_store(struct write_job *job, struct strbuf *err)
 {
     struct user_slot *slots = sorted_slots(job);
@@ -220,33 +243,12 @@ int users_store(struct write_job *job, struct strbuf *err)
 
     job->users = arena_array(&job->w->arena, struct job_user, job->fresh_count);
     job->user_of = arena_array(&job->w->arena, uint32_t, job->fresh_count);
-    if (!slots || !job->users || !job->user_of)
+    if (!slots || !job->users || !job->user_of || attributes_prepare(job) < 0)
         return -ENOMEM;
     r = users_params(job, slots, &params);
     if (r == 0)
         r = pg_query(job->w->db, upsert_sql, &params, &res, err);
     if (r != 0)
         return r;
-    /* INSERT answers in the order in which it was given the rows: each is inserted or updated. */
-    for (size_t i = 0; i < job->user_count; i++) {
-        job->users[i].no = wire_get_i32(PQgetvalue(res, (int)i, 0));
-        job->users[i].relist = *PQgetvalue(res, (int)i, 1) != 0;
-    }
-    return 0;
-}
-
-int attributes_send(struct write_job *job, struct strbuf *err)
-{
-    struct pg_array *columns = job->w->arrays;
-
-    pg_array_start(&columns[0], PG_TEXT);
-    pg_array_start(&columns[1], PG_TEXT);
-    for (size_t i = 0; i < job->user_count; i++) {
-        const struct job_user *user = &job->users[i];
-        if (!user->relist)
-            continue;
-        pg_array_text(&columns[0], span_str(event_source_names[user->source]));
-        pg_array_text(&columns[1], user->id);
-    }
-    return columns[0].count ? job_send(job, relist_sql, 2, err) : 0;
+    return take_numbers(job, res);
 }
