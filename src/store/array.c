@@ -133,3 +133,28 @@ int pg_array_param(struct pg_array *a, struct pg_params *p)
     pg_param_binary(p, array_type_of(element), strbuf_span(&a->bytes));
     return 0;
 }
+
+struct pg_texts pg_texts_of(const char *value)
+{
+    int32_t dimensions = wire_get_i32(value);
+
+    /* Behind it: flags, type of the elements; then length and lower bound of each dimension. */
+    return (struct pg_texts){
+        .next = value + ARRAY_HEADER_BYTES,
+        .left = dimensions == 1 ? wire_get_i32(value + 12) : 0,
+    };
+}
+
+bool pg_texts_next(struct pg_texts *texts, struct span *ret)
+{
+    int32_t len;
+
+    if (texts->left == 0)
+        return false;
+    len = wire_get_i32(texts->next);
+    texts->next += sizeof(len);
+    *ret = len < 0 ? SPAN_NONE : span_of(texts->next, (size_t)len);
+    texts->next += MAX(len, 0);
+    texts->left--;
+    return true;
+}

@@ -36,3 +36,13 @@ void pg_array_null(struct pg_array *a);
 /* Completes the array and makes it the next parameter; it MUST stay as it is until the statement
  * was sent. -ENOMEM or -ENOBUFS of any step since pg_array_start(). */
 int pg_array_param(struct pg_array *a, struct pg_params *p) MUST_CHECK;
+
+/* The elements of a text[] that came as a binary result, one after the other. */
+struct pg_texts {
+    const char *next;
+    int32_t left;
+};
+
+struct pg_texts pg_texts_of(const char *value);
+/* False at the end. A null has no pointer; the others point into the result. */
+bool pg_texts_next(struct pg_texts *texts, struct span *ret);
