@@ -34,7 +34,7 @@ static void expect(struct pg_call *calls, int count, const char *last)
     pg_calls_clear(calls, count);
 }
 
-static int connect(void **state UNUSED)
+static int open_db(void **state UNUSED)
 {
     char url[PG_URL_MAX];
 
@@ -44,7 +44,7 @@ static int connect(void **state UNUSED)
     return 0;
 }
 
-static int disconnect(void **state UNUSED)
+static int close_db(void **state UNUSED)
 {
     db = db_free(db);
     strbuf_release(&err);
@@ -117,11 +117,11 @@ static void more_than_there_is_room_for(void **state UNUSED)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(once_however_often, connect, disconnect),
-        cmocka_unit_test_setup_teardown(a_failure_keeps_what_is_prepared, connect, disconnect),
-        cmocka_unit_test_setup_teardown(a_statement_that_cannot_be_prepared, connect, disconnect),
-        cmocka_unit_test_setup_teardown(a_new_connection_knows_none, connect, disconnect),
-        cmocka_unit_test_setup_teardown(more_than_there_is_room_for, connect, disconnect),
+        cmocka_unit_test_setup_teardown(once_however_often, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_failure_keeps_what_is_prepared, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_statement_that_cannot_be_prepared, open_db, close_db),
+        cmocka_unit_test_setup_teardown(a_new_connection_knows_none, open_db, close_db),
+        cmocka_unit_test_setup_teardown(more_than_there_is_room_for, open_db, close_db),
     };
 
     pg_server_start();
