@@ -5,9 +5,9 @@
 
 #include "base/clock.h"
 #include "base/json_out.h"
-#include "base/number.h"
 #include "event/json.h"
 #include "reporter/filter_list.h"
+#include "reporter/filter_rejects.h"
 #include "reporter/filter_shape.h"
 
 const char *const report_kind_names[REPORT_COUNT] = {
@@ -26,8 +26,6 @@ static const char *const paths[REPORT_COUNT] = {
     [REPORT_USER] = "users/{source}/{userId}",
     [REPORT_EVENT] = "events/{source}/{eventId}",
 };
-
-#define REJECT_LIMIT_DEFAULT 100
 
 #define EVENTS (1U << REPORT_EVENTS)
 #define REVENUE (1U << REPORT_REVENUE)
@@ -117,50 +115,6 @@ static int take_currency(struct filter_parser *p, struct span value)
     return 0;
 }
 
-static int take_reject_source(struct filter_parser *p, struct span value)
-{
-    int source = event_name_find(event_source_names, SOURCE_COUNT, value);
-
-    p->reject.source = source < 0 ? "unknown" : event_source_names[source];
-    return source < 0 && !span_eq(value, SPAN("unknown")) ? -EINVAL : 0;
-}
-
-/* Printable ASCII, as the words and ids that dead letters carry. */
-static int take_ascii(struct span value, size_t max, char *ret)
-{
-    if (value.len > max)
-        return -EINVAL;
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e)
-            return -EINVAL;
-    memcpy(ret, value.ptr, value.len);
-    ret[value.len] = '\0';
-    return 0;
-}
-
-static int take_reason(struct filter_parser *p, struct span value)
-{
-    return take_ascii(value, REJECT_REASON_MAX, p->reject.reason);
-}
-
-static int take_correlation_id(struct filter_parser *p, struct span value)
-{
-    return take_ascii(value, REJECT_CORRELATION_MAX, p->reject.correlation_id);
-}
-
-static int take_limit(struct filter_parser *p, struct span value)
-{
-    return parse_u32(value, &p->reject.limit) < 0 || p->reject.limit < 1 ||
-                   p->reject.limit > REJECT_LIMIT_MAX
-               ? -EINVAL
-               : 0;
-}
-
-static int take_before(struct filter_parser *p, struct span value)
-{
-    return parse_u64(value, &p->reject.before) < 0 || p->reject.before == 0 ? -EINVAL : 0;
-}
-
 static int take_format(struct filter_parser *p, struct span value)
 {
     p->format = span_eq(value, SPAN("csv")) ? RENDITION_CSV : RENDITION_JSON;
@@ -197,12 +151,13 @@ static const struct parameter parameters[] = {
     { SPAN("offset"), CAMPAIGNS, filter_take_offset, "takes a whole number from 0 on" },
     { SPAN("before"), USER, filter_take_place,
       "takes the place that next of the page before tells" },
-    { SPAN("source"), REJECTS, take_reject_source, "takes facebook, tiktok or unknown" },
-    { SPAN("reason"), REJECTS, take_reason, "takes the reason of a rejection, such as wrong_type" },
-    { SPAN("correlationId"), REJECTS, take_correlation_id,
+    { SPAN("source"), REJECTS, filter_take_reject_source, "takes facebook, tiktok or unknown" },
+    { SPAN("reason"), REJECTS, filter_take_reason,
+      "takes the reason of a rejection, such as wrong_type" },
+    { SPAN("correlationId"), REJECTS, filter_take_correlation_id,
       "takes a correlation id of at most 128 printable characters" },
-    { SPAN("limit"), REJECTS, take_limit, "takes a whole number from 1 to 1000" },
-    { SPAN("before"), REJECTS, take_before, "takes a sequence, as next tells it" },
+    { SPAN("limit"), REJECTS, filter_take_reject_limit, "takes a whole number from 1 to 1000" },
+    { SPAN("before"), REJECTS, filter_take_sequence, "takes a sequence, as next tells it" },
     { SPAN("format"), ALL, take_format, "takes json or csv" },
 };
 
