@@ -5,6 +5,8 @@
 -- The rest stays on the coordinator: it is small beside the events (ledger, user_demographics), or a single
 -- row that every transaction reads and locks (retention). Users could be distributed by their id, but then
 -- the joins of users with events, which lie by another column, are among those that Citus does not do.
+-- So do the rollups, bitmaps of users and outcomes of requests: they grow with time and not with the events,
+-- and every transaction adds to rows that others add to as well.
 
 DO $$
 DECLARE

@@ -160,8 +160,10 @@ ALTER TABLE user_demographics
 
 COMMENT ON COLUMN user_demographics.user_no IS
     'Its number in bitmaps; unique in its source, not without gaps, never changed. NULL only when an older version stored the user';
-COMMENT ON COLUMN user_demographics.listed IS 'demographic_values() under which user_attributes has the user';
-COMMENT ON COLUMN user_demographics.relist IS 'listed is to be brought up to date: relist_users()';
+COMMENT ON COLUMN user_demographics.relist IS
+    'user_attributes has the user under other values than those of the row: relist_users() brings it up to date';
+COMMENT ON COLUMN user_demographics.listed IS
+    'While relist: the demographic_values() under which user_attributes has the user, NULL = under none; else NULL';
 
 CREATE TABLE user_activity (
     bucket       timestamptz NOT NULL,
@@ -225,7 +227,7 @@ CREATE TYPE attribute_change AS (
 
 COMMENT ON TYPE attribute_change IS 'What relist_users() does to a row of user_attributes';
 
-CREATE FUNCTION relist_users(sources text[], user_ids text[]) RETURNS void
+CREATE FUNCTION relist_users(sources text[], user_ids text[], joins attribute_change[] DEFAULT '{}') RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 DECLARE
     changes attribute_change[];
@@ -238,7 +240,7 @@ BEGIN
         JOIN user_demographics u USING (source, user_id)
         WHERE u.user_no IS NOT NULL
     ), marked AS (
-        UPDATE user_demographics u SET listed = users.now, relist = false
+        UPDATE user_demographics u SET listed = NULL, relist = false
         FROM users WHERE (u.source, u.user_id) = (users.source, users.user_id)
         RETURNING users.*
     ), moves AS (
@@ -250,10 +252,13 @@ BEGIN
         FROM marked, generate_series(1, array_length(was, 1), 2) AS i
         WHERE was[i + 1] IS NOT NULL AND was[i + 1] IS DISTINCT FROM now[i + 1]
     ), changed AS (
-        SELECT user_no >> 13 AS chunk, source, attribute, value,
-               coalesce(bit_or(set_bit(no_users(), user_no & 8191, 1)) FILTER (WHERE joins), no_users()) AS joined,
-               coalesce(bit_or(set_bit(no_users(), user_no & 8191, 1)) FILTER (WHERE NOT joins), no_users()) AS gone
-        FROM moves
+        SELECT chunk, source, attribute, value, bit_or(joined) AS joined, bit_or(gone) AS gone
+        FROM (SELECT * FROM unnest(joins)
+              UNION ALL
+              SELECT user_no >> 13, source, attribute, value,
+                     CASE WHEN m.joins THEN set_bit(no_users(), user_no & 8191, 1) ELSE no_users() END,
+                     CASE WHEN m.joins THEN no_users() ELSE set_bit(no_users(), user_no & 8191, 1) END
+              FROM moves m) x
         GROUP BY 1, 2, 3, 4
     )
     SELECT array_agg(ROW(changed.*)::attribute_change) INTO changes FROM changed;
@@ -275,8 +280,8 @@ BEGIN
 END
 $$;
 
-COMMENT ON FUNCTION relist_users(text[], text[]) IS
-    'Brings user_attributes up to date for users whose rows this transaction has written or locked';
+COMMENT ON FUNCTION relist_users(text[], text[], attribute_change[]) IS
+    'Brings user_attributes up to date for users whose rows this transaction has written or locked; joins: for users besides, whom the caller has inserted, what is to be set';
 
 -- What became of a request, and how far the streams are stored.
 
@@ -314,6 +319,18 @@ CREATE TABLE stream_progress (
 
 COMMENT ON TABLE stream_progress IS
     'All messages that the stream stored before `through`, in its own time, are in the tables; written by collectors, never moved back';
+
+-- Reporters keep what they have read of a day for as long as its counts stay the same. Who mends a rollup moves the epoch
+-- in the same transaction, so that they read it again.
+
+CREATE TABLE rollup_state (
+    epoch    bigint  NOT NULL,
+    only_row boolean NOT NULL PRIMARY KEY DEFAULT true CHECK (only_row)
+);
+
+INSERT INTO rollup_state (epoch) VALUES (0);
+
+COMMENT ON COLUMN rollup_state.epoch IS 'Goes up when rollups change other than by the events that are stored';
 
 -- Recounts from the events: what the rollups of a UTC day must be. They fill, verify and mend them.
 

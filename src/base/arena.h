@@ -39,4 +39,4 @@ struct span arena_span(struct arena *a, struct span s) MUST_CHECK;
 
 #define arena_new(a, type) ((type *)arena_zalloc((a), sizeof(type)))
 #define arena_array(a, type, n)                                                                    \
-    ((type *)((n) > SIZE_MAX / sizeof(type) ? NULL : arena_alloc((a), sizeof(type) * (n))))
+    ((type *)((size_t)(n) > SIZE_MAX / sizeof(type) ? NULL : arena_alloc((a), sizeof(type) * (n))))

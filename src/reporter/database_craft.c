@@ -4,7 +4,7 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
-#include "store/db.h"
+#include "store/snapshot.h"
 
 #define CONNECT_TIMEOUT_USEC (3 * UINT64_C(1000000))
 
@@ -20,7 +20,22 @@ static const report_fn report_fns[REPORT_COUNT] = {
     [REPORT_EVENTS] = report_events,
     [REPORT_REVENUE] = report_revenue,
     [REPORT_DEMOGRAPHICS] = report_demographics,
+    [REPORT_FUNNEL] = report_funnel,
+    [REPORT_CAMPAIGNS] = report_campaigns,
+    [REPORT_USER] = report_user,
+    [REPORT_EVENT] = report_event,
 };
+
+/* The report, from one view of the database. */
+static int ask_once(struct tools *t, struct job *job)
+{
+    int r = snapshot_begin(t->db, &job->view, &job->err);
+
+    if (r == 0)
+        r = report_fns[job->parser.kind](t->db, &job->filter, &job->data, &job->err);
+    snapshot_end(t->db);
+    return r;
+}
 
 /* A report is timed out when the database worked on it for too long, not when none was found. */
 static void ask(struct tools *t, struct job *job)
@@ -33,7 +48,7 @@ static void ask(struct tools *t, struct job *job)
     if (job->outcome != 0)
         return;
     started = clock_mono_usec();
-    job->outcome = report_fns[job->parser.kind](t->db, &job->filter, &job->data, &job->err);
+    job->outcome = ask_once(t, job);
     job->took_usec = clock_mono_usec() - started;
     job->timed_out = job->outcome == DB_RETRY && job->took_usec >= t->timeout_usec;
 }
@@ -71,6 +86,7 @@ static int open_tools(const void *options, void **ret_tools, struct strbuf *err)
         .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
         .statement_timeout_usec = o->timeout_usec,
         .read_only = true,
+        .report_cache = o->cache,
     };
     struct tools *t = calloc(1, sizeof(*t));
 

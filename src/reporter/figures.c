@@ -4,13 +4,10 @@
 #include "reporter/state.h"
 
 static const char *const failure_names[FAILURE_COUNT] = {
-    [FAILURE_BAD_REQUEST] = "bad_request",
-    [FAILURE_DATABASE] = "database",
-    [FAILURE_NATS] = "nats",
-    [FAILURE_TIMEOUT] = "timeout",
-    [FAILURE_OVERLOAD] = "overload",
-    [FAILURE_INTERNAL] = "internal",
-    [FAILURE_GONE] = "gone",
+    [FAILURE_BAD_REQUEST] = "bad_request", [FAILURE_NOT_FOUND] = "not_found",
+    [FAILURE_DATABASE] = "database",       [FAILURE_NATS] = "nats",
+    [FAILURE_TIMEOUT] = "timeout",         [FAILURE_OVERLOAD] = "overload",
+    [FAILURE_INTERNAL] = "internal",       [FAILURE_GONE] = "gone",
 };
 
 static double read_queued(void *ctx)

@@ -5,23 +5,38 @@
 
 #include "base/clock.h"
 #include "base/json_out.h"
-#include "base/number.h"
 #include "event/json.h"
+#include "reporter/filter_list.h"
+#include "reporter/filter_rejects.h"
+#include "reporter/filter_shape.h"
 
 const char *const report_kind_names[REPORT_COUNT] = {
     [REPORT_EVENTS] = "events",
     [REPORT_REVENUE] = "revenue",
     [REPORT_DEMOGRAPHICS] = "demographics",
+    [REPORT_FUNNEL] = "funnel",
+    [REPORT_CAMPAIGNS] = "campaigns",
+    [REPORT_USER] = "user",
+    [REPORT_EVENT] = "event",
     [REPORT_REJECTS] = "rejects",
 };
 
-#define REJECT_LIMIT_DEFAULT 100
+/* Below /reports/, where that is not the report's name. */
+static const char *const paths[REPORT_COUNT] = {
+    [REPORT_USER] = "users/{source}/{userId}",
+    [REPORT_EVENT] = "events/{source}/{eventId}",
+};
 
 #define EVENTS (1U << REPORT_EVENTS)
 #define REVENUE (1U << REPORT_REVENUE)
 #define DEMOGRAPHICS (1U << REPORT_DEMOGRAPHICS)
+#define FUNNEL (1U << REPORT_FUNNEL)
+#define CAMPAIGNS (1U << REPORT_CAMPAIGNS)
+#define USER (1U << REPORT_USER)
+#define EVENT (1U << REPORT_EVENT)
 #define REJECTS (1U << REPORT_REJECTS)
-#define ALL (EVENTS | REVENUE | DEMOGRAPHICS | REJECTS)
+#define RANGES (EVENTS | REVENUE | DEMOGRAPHICS | FUNNEL | CAMPAIGNS | USER | REJECTS)
+#define ALL (RANGES | EVENT)
 
 struct parameter {
     struct span name;
@@ -100,67 +115,50 @@ static int take_currency(struct filter_parser *p, struct span value)
     return 0;
 }
 
-static int take_reject_source(struct filter_parser *p, struct span value)
+static int take_format(struct filter_parser *p, struct span value)
 {
-    int source = event_name_find(event_source_names, SOURCE_COUNT, value);
-
-    p->reject.source = source < 0 ? "unknown" : event_source_names[source];
-    return source < 0 && !span_eq(value, SPAN("unknown")) ? -EINVAL : 0;
-}
-
-/* Printable ASCII, as the words and ids that dead letters carry. */
-static int take_ascii(struct span value, size_t max, char *ret)
-{
-    if (value.len > max)
-        return -EINVAL;
-    for (size_t i = 0; i < value.len; i++)
-        if (value.ptr[i] < 0x20 || value.ptr[i] > 0x7e)
-            return -EINVAL;
-    memcpy(ret, value.ptr, value.len);
-    ret[value.len] = '\0';
-    return 0;
-}
-
-static int take_reason(struct filter_parser *p, struct span value)
-{
-    return take_ascii(value, REJECT_REASON_MAX, p->reject.reason);
-}
-
-static int take_correlation_id(struct filter_parser *p, struct span value)
-{
-    return take_ascii(value, REJECT_CORRELATION_MAX, p->reject.correlation_id);
-}
-
-static int take_limit(struct filter_parser *p, struct span value)
-{
-    return parse_u32(value, &p->reject.limit) < 0 || p->reject.limit < 1 ||
-                   p->reject.limit > REJECT_LIMIT_MAX
-               ? -EINVAL
-               : 0;
-}
-
-static int take_before(struct filter_parser *p, struct span value)
-{
-    return parse_u64(value, &p->reject.before) < 0 || p->reject.before == 0 ? -EINVAL : 0;
+    p->format = span_eq(value, SPAN("csv")) ? RENDITION_CSV : RENDITION_JSON;
+    return p->format == RENDITION_CSV || span_eq(value, SPAN("json")) ? 0 : -EINVAL;
 }
 
 #define A_TIME "takes a date-time with zone (RFC 3339), such as 2026-01-31T12:00:00Z"
 
+#define A_SOURCE "takes facebook or tiktok"
+
 static const struct parameter parameters[] = {
-    { SPAN("from"), ALL, take_from, A_TIME },
-    { SPAN("to"), ALL, take_to, A_TIME },
-    { SPAN("source"), EVENTS | REVENUE | DEMOGRAPHICS, take_source, "takes facebook or tiktok" },
+    { SPAN("from"), RANGES, take_from, A_TIME },
+    { SPAN("to"), RANGES, take_to, A_TIME },
+    { SPAN("source"), EVENTS | REVENUE | DEMOGRAPHICS | FUNNEL | CAMPAIGNS, take_source, A_SOURCE },
     { SPAN("funnelStage"), EVENTS, take_stage, "takes top or bottom" },
     { SPAN("eventType"), EVENTS, take_type, "takes an event type, such as ad.view" },
     { SPAN("campaignId"), REVENUE, take_campaign,
       "takes a campaign's id of at most 200 bytes in UTF-8, or unknown" },
-    { SPAN("currency"), REVENUE, take_currency, "takes an ISO 4217 code, such as USD" },
-    { SPAN("source"), REJECTS, take_reject_source, "takes facebook, tiktok or unknown" },
-    { SPAN("reason"), REJECTS, take_reason, "takes the reason of a rejection, such as wrong_type" },
-    { SPAN("correlationId"), REJECTS, take_correlation_id,
+    { SPAN("currency"), REVENUE | CAMPAIGNS, take_currency, "takes an ISO 4217 code, such as USD" },
+    { SPAN("interval"), EVENTS | REVENUE, filter_take_interval,
+      "takes minute, hour, day, week or month" },
+    { SPAN("timezone"), EVENTS | REVENUE, filter_take_timezone,
+      "takes the name of a time zone, such as Europe/Berlin" },
+    { SPAN("groupBy"), EVENTS | REVENUE, filter_take_group_by,
+      "takes one or two of source, funnelStage, eventType, campaignId, country, device" },
+    { SPAN("limit"), EVENTS | REVENUE, filter_take_group_limit,
+      "takes a whole number from 1 to 10000" },
+    { SPAN("compare"), EVENTS | REVENUE, filter_take_compare, "takes previous" },
+    { SPAN("sort"), CAMPAIGNS, filter_take_sort,
+      "takes revenue, orders, buyers, averageOrderValue, clicks or campaignId" },
+    { SPAN("order"), CAMPAIGNS, filter_take_order, "takes asc or desc" },
+    { SPAN("limit"), FUNNEL | CAMPAIGNS | USER, filter_take_limit,
+      "takes a whole number from 1 to 1000" },
+    { SPAN("offset"), CAMPAIGNS, filter_take_offset, "takes a whole number from 0 on" },
+    { SPAN("before"), USER, filter_take_place,
+      "takes the place that next of the page before tells" },
+    { SPAN("source"), REJECTS, filter_take_reject_source, "takes facebook, tiktok or unknown" },
+    { SPAN("reason"), REJECTS, filter_take_reason,
+      "takes the reason of a rejection, such as wrong_type" },
+    { SPAN("correlationId"), REJECTS, filter_take_correlation_id,
       "takes a correlation id of at most 128 printable characters" },
-    { SPAN("limit"), REJECTS, take_limit, "takes a whole number from 1 to 1000" },
-    { SPAN("before"), REJECTS, take_before, "takes a sequence, as next tells it" },
+    { SPAN("limit"), REJECTS, filter_take_reject_limit, "takes a whole number from 1 to 1000" },
+    { SPAN("before"), REJECTS, filter_take_sequence, "takes a sequence, as next tells it" },
+    { SPAN("format"), ALL, take_format, "takes json or csv" },
 };
 
 static void write_names(struct strbuf *out, enum report_kind kind)
@@ -181,7 +179,8 @@ static int fail_unknown(const struct filter_parser *p, struct span name)
 {
     strbuf_setf(p->err, "unknown parameter ");
     json_quote(p->err, span_of(name.ptr, MIN(name.len, (size_t)64)));
-    strbuf_addf(p->err, "; /reports/%s takes ", report_kind_names[p->kind]);
+    strbuf_addf(p->err, "; /reports/%s takes ",
+                paths[p->kind] ? paths[p->kind] : report_kind_names[p->kind]);
     write_names(p->err, p->kind);
     return -EINVAL;
 }
@@ -199,6 +198,8 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
     p->kind = kind;
     p->filter = filter;
     p->seen = 0;
+    p->ordered = false;
+    p->format = RENDITION_ANY;
     p->reject = (struct reject_filter){ .limit = REJECT_LIMIT_DEFAULT };
     p->err = err;
     *filter = (struct report_filter){
@@ -207,6 +208,21 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
         .type = -1,
         .default_currency = default_currency,
     };
+}
+
+int filter_parser_path(struct filter_parser *p, const struct span *segments)
+{
+    struct span id = segments[1];
+
+    if (p->kind != REPORT_USER && p->kind != REPORT_EVENT)
+        return 0;
+    if (take_source(p, segments[0]) < 0) {
+        strbuf_setf(p->err, "source: " A_SOURCE);
+        return -EINVAL;
+    }
+    memcpy(p->id, id.ptr, id.len);
+    p->filter->id = span_of(p->id, id.len);
+    return 0;
 }
 
 int filter_parser_take(struct filter_parser *p, struct span name, struct span value)
@@ -230,10 +246,16 @@ int filter_parser_take(struct filter_parser *p, struct span name, struct span va
 
 int filter_parser_finish(struct filter_parser *p)
 {
-    const struct report_filter *f = p->filter;
+    struct report_filter *f = p->filter;
+    int r;
 
-    if (!f->has_from || !f->has_to || f->from_usec <= f->to_usec)
-        return 0;
-    strbuf_setf(p->err, "from: is later than to");
-    return -EINVAL;
+    if (f->has_from && f->has_to && f->from_usec > f->to_usec) {
+        strbuf_setf(p->err, "from: is later than to");
+        return -EINVAL;
+    }
+    filter_finish_list(p);
+    r = filter_check_shape(p);
+    if (r == 0 && f->group_count && !f->group_limit)
+        f->group_limit = GROUP_LIMIT_DEFAULT;
+    return r;
 }

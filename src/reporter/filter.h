@@ -10,12 +10,18 @@
 #include "base/span.h"
 #include "base/strbuf.h"
 #include "event/event.h"
+#include "reporter/rendition.h"
+#include "service/http.h"
 #include "store/report.h"
 
 enum report_kind {
     REPORT_EVENTS,
     REPORT_REVENUE,
     REPORT_DEMOGRAPHICS,
+    REPORT_FUNNEL,
+    REPORT_CAMPAIGNS,
+    REPORT_USER,    /* one of them, named in the path */
+    REPORT_EVENT,   /* the same */
     REPORT_REJECTS, /* from the dead letters, not from the database */
     REPORT_COUNT
 };
@@ -38,7 +44,10 @@ struct filter_parser {
     enum report_kind kind;
     struct report_filter *filter;      /* filled parameter by parameter */
     char campaign[EVENT_TEXT_MAX + 1]; /* filter->campaign_id points here */
+    char id[HTTP_SEGMENT_MAX + 1];     /* filter->id points here */
+    bool ordered;                      /* it was said whether a list ascends */
     struct reject_filter reject;
+    enum rendition_format format;
     unsigned seen; /* bits of the parameters that came */
     struct strbuf *err;
 };
@@ -48,7 +57,11 @@ struct filter_parser {
 void filter_parser_init(struct filter_parser *p, enum report_kind kind,
                         const char *default_currency, struct report_filter *filter,
                         struct strbuf *err);
+/* Takes the segments of the path, for reports that name a user or an event there: its source, its
+ * id. They are copied. -EINVAL with *err. */
+int filter_parser_path(struct filter_parser *p, const struct span *segments) MUST_CHECK;
 /* Takes one parameter, decoded. -EINVAL with *err naming it and what it takes. */
 int filter_parser_take(struct filter_parser *p, struct span name, struct span value) MUST_CHECK;
-/* Checks what only all of them together show: from <= to. */
+/* Checks what only all of them together show: from <= to, and whether the shape fits the filters.
+ */
 int filter_parser_finish(struct filter_parser *p) MUST_CHECK;

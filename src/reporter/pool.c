@@ -86,6 +86,17 @@ static struct job *take(struct worker *w)
     return job;
 }
 
+static void make(struct worker *w, struct job *job)
+{
+    w->pool->craft->make(w->tools, job);
+    if (job->outcome != 0 || !pool_wants(job))
+        return;
+    job->outcome =
+        rendition_write(&job->rendition, strbuf_span(&job->data), &job->view, job->took_usec);
+    if (job->outcome < 0)
+        strbuf_setf(&job->err, "the answer could not be written: %s", strerror(-job->outcome));
+}
+
 static void *worker_main(void *arg)
 {
     struct worker *w = arg;
@@ -96,7 +107,7 @@ static void *worker_main(void *arg)
     pthread_mutex_lock(&p->lock);
     while ((job = take(w))) {
         pthread_mutex_unlock(&p->lock);
-        p->craft->make(w->tools, job);
+        make(w, job);
         pthread_mutex_lock(&p->lock);
         w->job = NULL;
         p->running--;
@@ -209,6 +220,7 @@ struct job *job_new(void)
         return NULL;
     strbuf_init(&job->data, DATA_MAX_BYTES);
     strbuf_init(&job->err, ERROR_MAX_BYTES);
+    rendition_init(&job->rendition);
     return job;
 }
 
@@ -218,6 +230,7 @@ struct job *job_free(struct job *job)
         return NULL;
     strbuf_release(&job->data);
     strbuf_release(&job->err);
+    rendition_release(&job->rendition);
     free(job);
     return NULL;
 }

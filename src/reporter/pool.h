@@ -11,7 +11,9 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "reporter/filter.h"
+#include "reporter/rendition.h"
 #include "service/http.h"
+#include "store/snapshot.h"
 
 struct pool;
 struct job;
@@ -24,13 +26,15 @@ struct job {
     struct filter_parser parser; /* owns what the filter points to */
     struct report_filter filter;
     struct http_request *request; /* touched on its loop only */
+    struct rendition rendition;   /* what the client wants; when it is done, what it gets */
 
     /* filled when done() is called */
-    int outcome;        /* 0, enum db_outcome, or -errno */
-    bool timed_out;     /* the database needed longer than a report may take */
-    struct strbuf data; /* the answer's `data` object */
-    struct strbuf err;  /* why not, for the log */
-    uint64_t took_usec; /* from the start of the query to its result */
+    int outcome;          /* 0, enum db_outcome, or -errno */
+    bool timed_out;       /* the database needed longer than a report may take */
+    struct strbuf data;   /* the answer's `data` object */
+    struct strbuf err;    /* why not, for the log */
+    uint64_t took_usec;   /* from the start of the query to its result */
+    struct snapshot view; /* how fresh the answer is; all zero when that is not known */
 
     /* private */
     struct pool *pool;
@@ -47,7 +51,9 @@ struct pool_craft {
     int (*open)(const void *options, void **ret_tools, struct strbuf *err);
     /* When the thread has ended. */
     void (*close)(void *tools);
-    /* Fills the job's outcome and what belongs to it, on the thread. */
+    /* Fills the job's outcome and what belongs to it, on the thread; the pool then writes the
+     * answer.
+     */
     void (*make)(void *tools, struct job *job);
     /* Makes make() return soon; any thread. NULL: it does so by itself. */
     void (*cancel)(void *tools);

@@ -5,12 +5,15 @@
 #include <stdlib.h>
 
 #include "reporter/database_craft.h"
+#include "reporter/openapi.h"
 #include "reporter/rejects.h"
 #include "reporter/state.h"
 
 /* Waiting reports for each that runs: with a second each, the last one waits a quarter of a minute.
  */
 #define QUEUE_PER_WORKER 16
+/* Ten million events of a thousand campaigns over a month, asked for at any ends, have 70 MB. */
+#define CACHE_BYTES (96 * 1024 * 1024)
 
 static const char *report_url(const struct settings *settings)
 {
@@ -25,6 +28,7 @@ static int start_pool(struct reporter *r, struct strbuf *err)
     const struct database_craft_options database = {
         .database_url = report_url(settings),
         .timeout_usec = settings->report_timeout_usec,
+        .cache = r->cache,
     };
     const struct pool_options options = {
         .threads = settings->report_pool,
@@ -89,7 +93,8 @@ static int reporter_start(struct service *s, struct strbuf *err)
     r->service = s;
     reporter_metrics_register(r);
     r->samples = reporter_samples_new(s);
-    if (!r->samples) {
+    r->cache = report_cache_new(CACHE_BYTES);
+    if (!r->samples || !r->cache) {
         strbuf_setf(err, "out of memory");
         return -ENOMEM;
     }
@@ -110,6 +115,7 @@ static void reporter_stop(struct service *s)
     if (!r)
         return;
     r->pool = pool_free(r->pool);
+    r->cache = report_cache_free(r->cache);
     r->rejects = pool_free(r->rejects);
     r->monitor = monitor_free(r->monitor);
     r->samples = reporter_samples_free(r->samples);
@@ -132,18 +138,26 @@ int reporter_main(int argc, char **argv)
         { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0, false },
         { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0,
           false },
+        { "GET", "/reports/funnel", reports_handle_funnel, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/campaigns", reports_handle_campaigns, reports_aborted, NULL, 0, false },
+        { "GET", "/reports/users/{source}/{userId}", reports_handle_user, reports_aborted, NULL, 0,
+          false },
+        { "GET", "/reports/events/{source}/{eventId}", reports_handle_event, reports_aborted, NULL,
+          0, false },
         { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
+        { "GET", "/openapi.json", openapi_handle, NULL, NULL, 0, false },
     };
     static const struct service_role role = {
         .name = "reporter",
         .role = ROLE_REPORTER,
         .default_port = 3003,
-        .about = "Answers GET /reports/events, /reports/revenue and /reports/demographics from the "
-                 "database, and /reports/rejects from the dead letters.",
+        .about = "Answers GET /reports/... from the database, and /reports/rejects from the dead "
+                 "letters.",
         .dependencies = dependencies,
         .dependency_count = ARRAY_SIZE(dependencies),
         .routes = routes,
         .route_count = ARRAY_SIZE(routes),
+        .watch_clients = true,
         .start = reporter_start,
         .stop = reporter_stop,
     };

@@ -1,17 +1,12 @@
 /*
- * GET /reports/...: the query is checked here, the database is asked by the pool, the answer is
- * written here again: all on the request's loop.
+ * GET /reports/...: the query is checked and the answer is sent here, on the request's loop; in
+ * between the pool asks the database and writes the answer.
  */
 #include <errno.h>
 
 #include "base/clock.h"
-#include "base/json_out.h"
 #include "reporter/state.h"
 #include "store/db.h"
-
-#define JSON_TYPE "application/json"
-/* Answers are small beside their data; this is for its envelope. */
-#define ENVELOPE_BYTES 512
 
 static const struct http_header retry_soon = { "Retry-After", "1" };
 static const struct http_header retry_later = { "Retry-After", "5" };
@@ -32,6 +27,7 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
         const struct http_header *header;
     } answers[FAILURE_COUNT] = {
         [FAILURE_BAD_REQUEST] = { 400, "bad_parameter", NULL },
+        [FAILURE_NOT_FOUND] = { 404, "not_found", NULL },
         [FAILURE_DATABASE] = { 503, "database_unavailable", &retry_later },
         [FAILURE_NATS] = { 503, "nats_unavailable", &retry_later },
         [FAILURE_TIMEOUT] = { 503, "report_timeout", &retry_later },
@@ -45,41 +41,13 @@ static void refuse(struct reporter *r, struct http_request *req, enum report_kin
                      header ? 1 : 0);
 }
 
-static void write_envelope(const struct job *job, struct strbuf *out)
-{
-    char now[TIMESTAMP_TEXT_MAX];
-    struct json_out j;
-
-    json_out_init(&j, out);
-    json_object(&j);
-    json_key(&j, "success");
-    json_bool(&j, true);
-    json_key(&j, "data");
-    json_raw(&j, strbuf_span(&job->data));
-    json_key(&j, "correlationId");
-    json_string(&j, job->request->correlation_id);
-    json_key(&j, "timestamp");
-    json_string(&j, timestamp_format(clock_wall_usec(), now));
-    json_object_end(&j);
-}
-
 static void answer(struct reporter *r, struct job *job)
 {
     enum report_kind kind = job->parser.kind;
-    _cleanup_strbuf_ struct strbuf out;
-    char *body;
-    size_t len;
 
-    strbuf_init(&out, job->data.len + ENVELOPE_BYTES);
-    write_envelope(job, &out);
-    if (strbuf_error(&out)) {
-        refuse(r, job->request, kind, FAILURE_INTERNAL, "out of memory");
-        return;
-    }
     metric_add(r->generated[kind], 1);
     metric_observe(r->duration[kind], (double)job->took_usec / (double)USEC_PER_SEC);
-    body = strbuf_take(&out, &len);
-    http_reply_take(job->request, 200, JSON_TYPE, body, len, NULL, 0);
+    rendition_send(&job->rendition, job->request, report_kind_names[kind]);
 }
 
 /* What the database says is for the log; clients get a line without its insides. */
@@ -87,6 +55,14 @@ static void answer_failure(struct reporter *r, struct job *job)
 {
     enum report_kind kind = job->parser.kind;
 
+    if (job->outcome == -EDOM) {
+        refuse(r, job->request, kind, FAILURE_BAD_REQUEST, job->err.ptr);
+        return;
+    }
+    if (job->outcome == -ENOENT && kind != REPORT_REJECTS) {
+        refuse(r, job->request, kind, FAILURE_NOT_FOUND, job->err.ptr);
+        return;
+    }
     log_warn(&r->service->log, "report.failed", "a report could not be made",
              KV_CORRELATION(job->request->correlation_id),
              KV_STR("report", report_kind_names[kind]), KV_BUF("error", &job->err),
@@ -124,7 +100,9 @@ static int read_query(struct job *job, enum report_kind kind, const char *defaul
     int r;
 
     filter_parser_init(&job->parser, kind, default_currency, &job->filter, &job->err);
-    r = http_query_each(job->request, take_parameter, &job->parser);
+    r = filter_parser_path(&job->parser, job->request->segments);
+    if (r == 0)
+        r = http_query_each(job->request, take_parameter, &job->parser);
     return r == 0 ? filter_parser_finish(&job->parser) : r;
 }
 
@@ -143,6 +121,8 @@ static void handle(struct reporter *r, struct http_request *req, enum report_kin
         refuse(r, req, kind, FAILURE_BAD_REQUEST, job->err.ptr);
         return;
     }
+    if (result == 0)
+        result = rendition_ask(&job->rendition, req, job->parser.format);
     if (result == 0)
         result = pool_submit(kind == REPORT_REJECTS ? r->rejects : r->pool, job);
     if (result < 0)
@@ -164,6 +144,26 @@ void reports_handle_revenue(struct http_request *req, void *ctx)
 void reports_handle_demographics(struct http_request *req, void *ctx)
 {
     handle(reporter_of(ctx), req, REPORT_DEMOGRAPHICS);
+}
+
+void reports_handle_funnel(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_FUNNEL);
+}
+
+void reports_handle_campaigns(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_CAMPAIGNS);
+}
+
+void reports_handle_user(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_USER);
+}
+
+void reports_handle_event(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_EVENT);
 }
 
 void reports_handle_rejects(struct http_request *req, void *ctx)

@@ -11,6 +11,7 @@
 /* Why a report was not given. */
 enum report_failure {
     FAILURE_BAD_REQUEST,
+    FAILURE_NOT_FOUND, /* no such user or event */
     FAILURE_DATABASE,
     FAILURE_NATS,
     FAILURE_TIMEOUT,
@@ -22,7 +23,8 @@ enum report_failure {
 
 struct reporter {
     struct service *service;
-    struct pool *pool;    /* asks the database */
+    struct pool *pool; /* asks the database */
+    struct report_cache *cache;
     struct pool *rejects; /* reads dead letters */
     struct monitor *monitor;
     struct samples *samples;
@@ -37,6 +39,10 @@ void reporter_metrics_register(struct reporter *r);
 void reports_handle_events(struct http_request *req, void *ctx);
 void reports_handle_revenue(struct http_request *req, void *ctx);
 void reports_handle_demographics(struct http_request *req, void *ctx);
+void reports_handle_funnel(struct http_request *req, void *ctx);
+void reports_handle_campaigns(struct http_request *req, void *ctx);
+void reports_handle_user(struct http_request *req, void *ctx);
+void reports_handle_event(struct http_request *req, void *ctx);
 void reports_handle_rejects(struct http_request *req, void *ctx);
 void reports_aborted(struct http_request *req, void *ctx);
 /* job_done_fn; ctx is the reporter. */

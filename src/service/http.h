@@ -38,10 +38,16 @@
 struct http_server;
 struct http_loop;
 
+#define HTTP_SEGMENTS_MAX 4
+#define HTTP_SEGMENT_MAX 1024
+
 struct http_request {
     /* borrowed from the connection, valid until the answer is sent */
     const char *method;
     const char *path; /* percent-decoded, without the query */
+    /* what stands for the {names} of the route's path, in their order: percent-decoded (a %2F is a
+       slash within its segment), UTF-8 without NUL, 1 to HTTP_SEGMENT_MAX bytes, NUL-terminated */
+    struct span segments[HTTP_SEGMENTS_MAX];
     struct span body; /* as it came (still gzip if content_encoding says so); writable; at least
                          HTTP_BODY_PADDING readable and writable bytes stand behind it */
     struct span
@@ -84,12 +90,15 @@ typedef void (*http_handler_fn)(struct http_request *req, void *ctx);
  * then): the handler must forget the request; http_reply*() MUST NOT be called any more, and
  * nothing of the request be touched. Loop thread. May be NULL for handlers that always answer at
  * once. A client that goes away while its request is handled is noticed early (this is called, and
- * nothing is answered) or only at the answer. */
+ * nothing is answered), within about a second with watch_clients, or only at the answer. */
 typedef void (*http_abort_fn)(struct http_request *req, void *ctx);
 
 struct http_route {
     const char *method; /* HEAD is answered by the GET route */
-    const char *path;   /* exact; a path ending in "/" followed by "*" matches a prefix */
+    const char *path;   /* exact; or with up to HTTP_SEGMENTS_MAX segments such as {userId}, each
+                           for any one that is not empty; or ending in "/" followed by "*", for a
+                           prefix. The exact one goes before the others, those with segments
+                           before prefixes. */
     http_handler_fn handler;
     http_abort_fn aborted;
     void *ctx;
@@ -125,7 +134,9 @@ struct http_server_options {
     uint64_t idle_timeout_usec, request_timeout_usec;
     uint64_t inflight_max_bytes;    /* request bodies in memory at once; beyond: 503 */
     uint32_t inflight_max_requests; /* requests that wait for their handler; beyond: 503 */
-    uint32_t rate_max; /* requests a second of one client address; beyond: 429; 0: no limit */
+    uint32_t rate_max;  /* requests a second of one client address; beyond: 429; 0: no limit */
+    bool watch_clients; /* look after those that wait for their answer: who has closed its side of
+                           the connection is forgotten */
     const struct http_route *routes; /* borrowed until free */
     size_t route_count;
     struct log *log;         /* borrowed until free */

@@ -97,14 +97,19 @@ static struct http_conn *conn_of(struct MHD_Connection *mhd)
     return info ? info->socket_context : NULL;
 }
 
-/* Keeps of the URI what MHD is about to lose: the raw query, and whether a NUL hides in the path.
- */
+/* Keeps of the URI what MHD is about to lose: the raw query, where the segments of an encoded path
+ * end, and whether a NUL hides in it. */
 static bool keep_uri(struct exchange *ex, const char *uri)
 {
     const char *query = strchr(uri, '?');
     size_t path_len = query ? (size_t)(query - uri) : strlen(uri);
 
     ex->bad_path = memmem(uri, path_len, "%00", 3) != NULL;
+    if (memchr(uri, '%', path_len)) {
+        ex->raw_path = arena_span(&ex->arena, span_of(uri, path_len));
+        if (!ex->raw_path.ptr)
+            return false;
+    }
     if (!query)
         return true;
     ex->query = arena_span(&ex->arena, span_str(query + 1));

@@ -30,7 +30,7 @@ struct exchange *exchange_get(struct http_loop *loop, struct http_conn *conn)
         .started_usec = clock_mono_usec(),
     };
     ex->route = NULL;
-    ex->query = SPAN_NONE;
+    ex->query = ex->raw_path = SPAN_NONE;
     ex->expected = 0;
     ex->refusal = (struct http_refusal){ 0 };
     ex->bad_path = ex->begun = ex->replied = false;

@@ -66,7 +66,8 @@ static void run_posts(struct http_loop *loop)
  * comes. */
 static int sleep_msec(struct http_loop *loop)
 {
-    uint64_t deadline = MIN(http_deadlines_next(loop), http_room_next(loop));
+    uint64_t deadline =
+        MIN(MIN(http_deadlines_next(loop), http_room_next(loop)), http_gone_next(loop));
     uint64_t now, msec = UINT64_MAX;
     MHD_UNSIGNED_LONG_LONG mhd_msec;
 
@@ -144,6 +145,7 @@ static void turn(struct http_loop *loop)
         loop->hooks[i].fn(loop->hooks[i].ctx);
     http_deadlines_expire(loop);
     http_room_make(loop);
+    http_gone_look(loop);
     if (loop->draining)
         http_deadlines_end_idle(loop);
     if (loop->stopping && http_deadlines_cut_all(loop))

@@ -4,7 +4,7 @@
 
 #include "service/http_private.h"
 
-static const unsigned codes[] = { 200, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
+static const unsigned codes[] = { 200, 304, 400, 404, 405, 408, 413, 414, 415, 429, 431, 500, 503 };
 
 static const char *const refused_names[REFUSED_COUNT] = {
     [REFUSED_MALFORMED] = "malformed",
@@ -23,6 +23,7 @@ static const char *const cut_names[CUT_COUNT] = {
     [CUT_ADDRESS_LIMIT] = "address_limit",
     [CUT_FOR_ROOM] = "made_room",
     [CUT_SLOW] = "too_slow",
+    [CUT_GONE] = "gone",
 };
 
 struct http_metrics {

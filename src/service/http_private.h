@@ -46,7 +46,7 @@ enum http_reason {
 };
 
 /* Why a connection was ended without an answer. */
-enum http_cut { CUT_ADDRESS_LIMIT, CUT_FOR_ROOM, CUT_SLOW, CUT_COUNT };
+enum http_cut { CUT_ADDRESS_LIMIT, CUT_FOR_ROOM, CUT_SLOW, CUT_GONE, CUT_COUNT };
 
 struct http_refusal {
     unsigned status; /* 0 = none */
@@ -62,7 +62,8 @@ struct exchange {
     struct arena arena;
     struct http_conn *conn;
     const struct http_route *route;
-    struct span query; /* raw, in the arena */
+    struct span query;    /* raw, in the arena */
+    struct span raw_path; /* in the arena; ptr NULL = as req.path: there is no % in it */
     struct http_refusal refusal;
     char *body; /* size bytes, len of them received */
     size_t body_len, body_size;
@@ -110,11 +111,12 @@ struct http_loop {
     size_t hook_count, watch_count;
     _Atomic(struct http_post *) posts; /* newest first */
     struct http_post drain_post, stop_post;
-    uint64_t places;   /* connections that it takes */
-    uint64_t now_usec; /* monotonic, as of the turn: exact enough for deadlines */
-    size_t parked;     /* connections */
-    bool again;        /* MHD has something to do at once: it must not be slept on */
-    bool progress;     /* the last run of MHD did more than ask for the answers of parked ones */
+    uint64_t places;      /* connections that it takes */
+    uint64_t now_usec;    /* monotonic, as of the turn: exact enough for deadlines */
+    size_t parked;        /* connections */
+    uint64_t looked_usec; /* when http_gone_look() looked last */
+    bool again;           /* MHD has something to do at once: it must not be slept on */
+    bool progress;        /* the last run of MHD did more than ask for the answers of parked ones */
     bool draining, stopping;
     bool settled;          /* drained: nothing in flight, nobody idle; under the server's lock */
     uint64_t drained_usec; /* when the drain began */
@@ -183,7 +185,12 @@ struct http_framing {
 bool http_framing_check(struct exchange *ex, const char *version, struct http_framing *ret_framing,
                         struct http_refusal *ret_refusal);
 
-/* http_route.c: finds the request's route. True when there is none, *ret says why. */
+/* http_decode.c: percent-decoded into the arena, with a NUL behind it; a % without two hex digits
+ * stays as it is. -ENOMEM. */
+int http_decode(struct arena *a, struct span raw, bool plus_is_space, struct span *ret) MUST_CHECK;
+
+/* http_route.c: finds the request's route, and its segments. True when there is none, *ret says
+ * why. */
 bool http_route_find(struct exchange *ex, struct http_refusal *ret);
 
 /* http_body.c. 0, -E2BIG over the route's cap, -EBUSY over the server's memory for bodies, -ENOMEM.
@@ -221,6 +228,11 @@ bool http_deadlines_cut_all(struct http_loop *loop);
 void http_room_make(struct http_loop *loop);
 /* When to look again, monotonic; UINT64_MAX while there are free places. */
 uint64_t http_room_next(const struct http_loop *loop);
+
+/* http_gone.c: clients that went away while they waited. */
+void http_gone_look(struct http_loop *loop);
+/* When to look again, monotonic; UINT64_MAX while nobody waits. */
+uint64_t http_gone_next(const struct http_loop *loop);
 
 /* http_loop.c */
 int http_loop_init(struct http_loop *loop, struct http_server *server, size_t index) MUST_CHECK;

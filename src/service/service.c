@@ -154,6 +154,7 @@ static int open_http(struct life *life, struct strbuf *err)
         .inflight_max_bytes = c->inflight_max_bytes,
         .inflight_max_requests = c->inflight_max_requests,
         .rate_max = c->rate_limit,
+        .watch_clients = s->role->watch_clients,
         .routes = life->routes,
         .route_count = life->route_count,
         .log = &s->log,

@@ -64,6 +64,7 @@ struct service_role {
      * body_max above BODY_MAX_BYTES counts as that. May be NULL (count 0). */
     const struct http_route *routes;
     size_t route_count;
+    bool watch_clients; /* its answers cost much: none are made for who has gone (service/http.h) */
     /* Opens what it needs, starts its threads. A dependency that is away is not a failure. <0 with
      * *err. */
     int (*start)(struct service *s, struct strbuf *err);

@@ -10,8 +10,9 @@
 static const struct {
     uint32_t element, array;
 } array_types[] = {
-    { PG_INT8, 1016 }, { PG_INT4, 1007 },        { PG_TEXT, 1009 }, { PG_FLOAT8, 1022 },
-    { PG_DATE, 1182 }, { PG_TIMESTAMPTZ, 1185 }, { PG_UUID, 2951 },
+    { PG_INT8, 1016 },   { PG_INT4, 1007 },   { PG_TEXT, 1009 },
+    { PG_FLOAT8, 1022 }, { PG_DATE, 1182 },   { PG_TIMESTAMPTZ, 1185 },
+    { PG_UUID, 2951 },   { PG_VARBIT, 1563 }, { PG_NUMERIC, 1231 },
 };
 
 void pg_array_init(struct pg_array *a)
@@ -88,6 +89,23 @@ void pg_array_key(struct pg_array *a, const struct event_key *key)
         wire_field_bytes(&a->bytes, key->bytes, EVENT_KEY_BYTES);
 }
 
+void pg_array_cents(struct pg_array *a, cents_sum cents)
+{
+    if (next(a, CENTS_BYTES_MAX))
+        wire_field_cents(&a->bytes, cents);
+}
+
+void pg_array_bits(struct pg_array *a, const void *bits, uint32_t count)
+{
+    size_t bytes = (count + 7) / 8;
+
+    if (!next(a, bytes))
+        return;
+    wire_put_i32(&a->bytes, (int32_t)(sizeof(int32_t) + bytes));
+    wire_put_i32(&a->bytes, (int32_t)count);
+    wire_put(&a->bytes, bits, bytes);
+}
+
 void pg_array_null(struct pg_array *a)
 {
     if (next(a, 0))
@@ -114,4 +132,29 @@ int pg_array_param(struct pg_array *a, struct pg_params *p)
     memcpy(a->bytes.ptr + 12, &be, sizeof(be));
     pg_param_binary(p, array_type_of(element), strbuf_span(&a->bytes));
     return 0;
+}
+
+struct pg_texts pg_texts_of(const char *value)
+{
+    int32_t dimensions = wire_get_i32(value);
+
+    /* Behind it: flags, type of the elements; then length and lower bound of each dimension. */
+    return (struct pg_texts){
+        .next = value + ARRAY_HEADER_BYTES,
+        .left = dimensions == 1 ? wire_get_i32(value + 12) : 0,
+    };
+}
+
+bool pg_texts_next(struct pg_texts *texts, struct span *ret)
+{
+    int32_t len;
+
+    if (texts->left == 0)
+        return false;
+    len = wire_get_i32(texts->next);
+    texts->next += sizeof(len);
+    *ret = len < 0 ? SPAN_NONE : span_of(texts->next, (size_t)len);
+    texts->next += MAX(len, 0);
+    texts->left--;
+    return true;
 }

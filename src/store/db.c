@@ -107,6 +107,7 @@ struct db *db_new(const struct db_options *options)
     db->connect_timeout_usec = options->connect_timeout_usec;
     db->statement_timeout_usec = options->statement_timeout_usec;
     db->read_only = options->read_only;
+    db->report_cache = options->report_cache;
     if (db->cancel_fd < 0 || !db->url || !db->application_name)
         return NULL;
     db_url_redacted(db->url, &db->shown_url);
@@ -130,6 +131,10 @@ void db_disconnect(struct db *db)
 {
     PQfinish(db->conn);
     db->conn = NULL;
+    db->prepared_count = 0;
+    db->known_zone[0] = '\0';
+    if (db->view == PG_VIEW_ENDING)
+        db->view = PG_VIEW_NONE;
 }
 
 void db_cancel(struct db *db)
@@ -174,21 +179,27 @@ static void ignore_notice(void *ctx UNUSED, const PGresult *res UNUSED) {}
 
 static int set_session(struct db *db, struct strbuf *err)
 {
-    char sql[512];
+    char sql[768];
 
     /* A client that is frozen between two statements must not keep others waiting for its locks.
      *
      * Sessions that write look up many keys at once and never want a table whole; the planner,
      * which takes random reads for slow, would read the register of keys from end to end for each
-     * batch. */
+     * batch.
+     *
+     * Sessions that read ask the same statements again and again, and each should cost little
+     * rather than end soon: planned once, and never on several processors. */
     (void)snprintf(sql, sizeof(sql),
                    "SET timezone = 'UTC'; SET jit = off; SET datestyle = 'ISO';"
                    "SET client_connection_check_interval = '2s'; SET statement_timeout = %llu;"
                    "SET idle_in_transaction_session_timeout = '10s';"
                    "SET default_transaction_read_only = %s; SET enable_seqscan = %s;"
-                   "SET default_transaction_isolation = 'read committed'",
+                   "SET default_transaction_isolation = 'read committed'%s",
                    (unsigned long long)(db->statement_timeout_usec / 1000),
-                   db->read_only ? "on" : "off", db->read_only ? "on" : "off");
+                   db->read_only ? "on" : "off", db->read_only ? "on" : "off",
+                   db->read_only ? "; SET plan_cache_mode = force_generic_plan;"
+                                   "SET max_parallel_workers_per_gather = 0"
+                                 : "");
     return pg_exec(db, sql, err);
 }
 
@@ -233,12 +244,35 @@ static void forget_cancel(struct db *db)
     (void)!read(db->cancel_fd, &count, sizeof(count));
 }
 
+/* The end of the report before. It had only read: when that fails there is nothing to be told, a
+ * new connection will do. */
+static void finish_view(struct db *db)
+{
+    _cleanup_strbuf_ struct strbuf ignored;
+
+    strbuf_init(&ignored, 512);
+    if (db->view != PG_VIEW_ENDING)
+        return;
+    if (pg_finish(db, &ignored) == 0)
+        db->view = PG_VIEW_NONE;
+    else
+        db_disconnect(db);
+}
+
+static bool is_connected(const struct db *db)
+{
+    return db->conn && PQstatus(db->conn) == CONNECTION_OK;
+}
+
 int db_connect(struct db *db, struct strbuf *err)
 {
     int r;
 
+    if (db->view == PG_VIEW_OPEN)
+        return is_connected(db) ? 0 : pg_fail_lost(db, "the connection ended in a report", err);
     forget_cancel(db);
-    if (db->conn && PQstatus(db->conn) == CONNECTION_OK)
+    finish_view(db);
+    if (is_connected(db))
         return 0;
     db_disconnect(db);
     db->failure = (struct pg_failure){ 0 };

@@ -29,6 +29,7 @@ enum db_outcome {
 };
 
 struct db;
+struct report_cache;
 
 struct db_options {
     const char *url; /* DATABASE_URL: postgresql://... or keyword=value; several hosts allowed */
@@ -36,6 +37,7 @@ struct db_options {
     uint64_t connect_timeout_usec;
     uint64_t statement_timeout_usec; /* 0 = none; else a server that is silent for longer is gone */
     bool read_only;
+    struct report_cache *report_cache; /* for reports (store/report.h); borrowed, NULL = none */
 };
 
 /* Makes the handle; connects at first use. NULL when out of memory. Strings are copied. */

@@ -32,9 +32,12 @@ void pg_param_binary(struct pg_params *p, uint32_t type, struct span bytes)
 
 static uint64_t deadline_of(const struct db *db)
 {
+    uint64_t deadline;
+
     if (!db->statement_timeout_usec)
         return 0;
-    return clock_mono_usec() + db->statement_timeout_usec + PG_TIMEOUT_SLACK_USEC;
+    deadline = clock_mono_usec() + db->statement_timeout_usec + PG_TIMEOUT_SLACK_USEC;
+    return db->view_deadline_usec ? MIN(deadline, db->view_deadline_usec) : deadline;
 }
 
 static int poll_timeout_ms(uint64_t deadline)
@@ -173,6 +176,11 @@ int pg_exec(struct db *db, const char *sql, struct strbuf *err)
     pg_start_command(db);
     if (!PQsendQuery(db->conn, sql))
         return pg_fail(db, NULL, err);
+    return collect(db, NULL, err);
+}
+
+int pg_finish(struct db *db, struct strbuf *err)
+{
     return collect(db, NULL, err);
 }
 

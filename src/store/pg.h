@@ -19,11 +19,23 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 
+struct report_cache;
+
 struct pg_failure {
     char sqlstate[6]; /* "" when the server did not say */
     bool lost;        /* the connection ended */
     bool constrained; /* the server named a constraint */
 };
+
+/* What snapshot_begin() and snapshot_end() have made of the connection. */
+enum pg_view {
+    PG_VIEW_NONE,
+    PG_VIEW_OPEN,   /* its statements are one operation: no new connection in between */
+    PG_VIEW_ENDING, /* COMMIT was sent, its result is still to come */
+};
+
+/* How many statements a connection may have prepared; more are parsed each time. */
+#define PG_PREPARED_MAX 64
 
 struct db {
     PGconn *conn; /* NULL = not connected */
@@ -35,6 +47,12 @@ struct db {
     bool read_only;
     int cancel_fd;             /* eventfd: db_cancel() to the waiting thread */
     struct pg_failure failure; /* of the last statement */
+    enum pg_view view;
+    uint64_t view_deadline_usec;           /* monotonic, of an open view; 0 = none */
+    const char *prepared[PG_PREPARED_MAX]; /* texts of statements of this connection */
+    int prepared_count;
+    struct report_cache *report_cache; /* borrowed, NULL = none */
+    char known_zone[64]; /* a name that the server knows as that of a time zone; "" = none yet */
 };
 
 /* How long a query may answer later than the server's own statement timeout before it counts as
@@ -55,6 +73,8 @@ enum pg_type {
     PG_FLOAT8 = 701,
     PG_DATE = 1082,
     PG_TIMESTAMPTZ = 1184,
+    PG_VARBIT = 1562,
+    PG_NUMERIC = 1700,
     PG_UUID = 2950,
 };
 
@@ -76,6 +96,8 @@ void pg_param_binary(struct pg_params *p, uint32_t type, struct span bytes);
 
 /* Statements without parameters, separated by semicolons; results are dropped. */
 int pg_exec(struct db *db, const char *sql, struct strbuf *err) MUST_CHECK;
+/* Takes the results of a PQsendQuery(), as pg_exec() does. */
+int pg_finish(struct db *db, struct strbuf *err) MUST_CHECK;
 /* One statement; *ret_result is to be cleared with PQclear() (_cleanup_result_). */
 int pg_query(struct db *db, const char *sql, const struct pg_params *p, PGresult **ret_result,
              struct strbuf *err) MUST_CHECK;
@@ -88,6 +110,21 @@ int pg_pipeline_send(struct db *db, const char *sql, const struct pg_params *p,
 int pg_pipeline_sync(struct db *db, struct strbuf *err) MUST_CHECK;
 int pg_pipeline_result(struct db *db, PGresult **ret_result, struct strbuf *err) MUST_CHECK;
 int pg_pipeline_end(struct db *db, struct strbuf *err) MUST_CHECK;
+
+/* A statement that is asked again and again: the connection prepares it at its first use, so that
+ * the server parses and plans it once. sql: a constant, known by its address. */
+struct pg_call {
+    const char *sql;
+    struct pg_params params;
+    PGresult *result; /* NULL until then; pg_calls_clear() */
+};
+
+#define PG_CALLS_MAX 8
+
+/* At most PG_CALLS_MAX of them in one round trip, in order, in the caller's transaction if there is
+ * one. Connects before and cleans up after a failure. */
+int pg_call_all(struct db *db, struct pg_call *calls, int count, struct strbuf *err) MUST_CHECK;
+void pg_calls_clear(struct pg_call *calls, int count);
 
 /* Forgets the last failure. Every command starts so. */
 void pg_start_command(struct db *db);

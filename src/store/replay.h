@@ -14,6 +14,13 @@
  *   what the lost one said: an event that is stored was stored by this message if its row came with
  *   the same request.
  *
+ * Rollups were written in the transaction that stored the events, and are taken to be there still:
+ * an event whose key is there, or whose message the ledger has, is not counted in them again. One
+ * of which neither is left (the database lost the whole transaction) is new to them as well.
+ * Bitmaps take any event once more, which changes nothing. Where rollups were lost by themselves,
+ * or rebuilt while rows were missing, or a user's row was lost (it comes back with another number),
+ * they must be rebuilt after the replay.
+ *
  * Belongs to one thread.
  */
 #pragma once

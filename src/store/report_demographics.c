@@ -1,59 +1,25 @@
 /*
- * Users with at least one event in the range, by their present attributes.
- *
- * Nearly all of them are known from the times they were first and last seen; where a range has an
- * open side, all. Only a user seen both before and after the range needs a look at the events in
- * it. A range begins where events are retained from, if not later.
+ * Users with at least one event in the range, by their present attributes: sets of users as
+ * bitmaps, those who were active against those who have an attribute.
  */
 #include <string.h>
 
-#include "store/report_query.h"
+#include "store/report_activity.h"
 
-/* Where the range begins; -infinity without a bound and without retention. */
-#define FROM "(SELECT greatest($1::timestamptz, retained_from) FROM retention)"
-
+/* Lists are cut to the first ten. */
 static const char sql[] =
-    "WITH candidates AS (SELECT source, user_id, age, gender, country, city, followers,"
-    " greatest(first_seen_at, " FROM ") AS first_seen_at, last_seen_at,"
-    " ($2::timestamptz IS NULL OR first_seen_at >= " FROM " OR last_seen_at < $2) AS certain"
-    " FROM user_demographics WHERE " REPORT_OF_SOURCE " AND last_seen_at >= " FROM
-    " AND ($2::timestamptz IS NULL OR first_seen_at < $2)"
-    " AND ($2::timestamptz IS NULL OR " FROM " < $2)),"
-    " users AS MATERIALIZED (SELECT * FROM candidates WHERE certain"
-    " UNION ALL SELECT * FROM candidates c WHERE NOT certain"
-    " AND (c.source, c.user_id) IN (SELECT source, user_id FROM processed_events"
-    "  WHERE " REPORT_IN_RANGE " AND " REPORT_OF_SOURCE ")),"
-    " facebook AS (SELECT * FROM users WHERE source = 'facebook'),"
-    " tiktok AS (SELECT * FROM users WHERE source = 'tiktok')"
+    "WITH " REPORT_ACTIVITY ","
+    " hits AS (SELECT a.attribute, a.value, bit_count(a.users & (s.top | s.bottom)) AS n FROM sets "
+    "s"
+    " JOIN user_attributes a ON a.source = s.source AND a.chunk = s.chunk OFFSET 0),"
+    " counts AS (SELECT attribute, value, sum(n)::bigint AS n FROM hits GROUP BY attribute, value),"
+    " ranked AS (SELECT *, row_number() OVER (PARTITION BY attribute ORDER BY n DESC, value) AS "
+    "rank"
+    " FROM counts WHERE n > 0)"
+    " SELECT attribute, value, n FROM ranked"
+    " WHERE rank <= 10 OR attribute NOT IN ('location', 'country') ORDER BY attribute, rank";
 
-    " SELECT *, " REPORT_RETAINED_USEC
-    " FROM (SELECT 'age' AS of, CASE WHEN age IS NULL THEN 'unknown' WHEN age < 18 THEN "
-    "'under_18'"
-    " WHEN age < 25 THEN '18_24' WHEN age < 35 THEN '25_34' WHEN age < 45 THEN '35_44'"
-    " WHEN age < 55 THEN '45_54' ELSE '55_plus' END AS name, count(*) AS n,"
-    " NULL::bigint AS earliest, NULL::bigint AS latest FROM facebook GROUP BY name"
-
-    " UNION ALL SELECT 'gender', coalesce(gender, 'unknown') AS name, count(*), NULL, NULL"
-    " FROM facebook GROUP BY name"
-
-    " UNION ALL (SELECT 'location', city || ', ' || country AS name, count(*), NULL, NULL"
-    " FROM facebook WHERE city || country IS NOT NULL GROUP BY name"
-    " ORDER BY count(*) DESC, (city || ', ' || country) COLLATE \"C\" LIMIT 10)"
-
-    " UNION ALL SELECT 'followers', CASE WHEN followers IS NULL THEN 'unknown'"
-    " WHEN followers < 1000 THEN 'under_1k' WHEN followers < 10000 THEN '1k_10k'"
-    " WHEN followers < 100000 THEN '10k_100k' WHEN followers < 1000000 THEN '100k_1m'"
-    " ELSE '1m_plus' END AS name, count(*), NULL, NULL FROM tiktok GROUP BY name"
-
-    " UNION ALL (SELECT 'country', country AS name, count(*), NULL, NULL"
-    " FROM tiktok WHERE country IS NOT NULL GROUP BY country"
-    " ORDER BY count(*) DESC, country COLLATE \"C\" LIMIT 10)"
-
-    " UNION ALL SELECT 'users', '', count(*), " REPORT_USEC("min(first_seen_at)") ", " REPORT_USEC(
-        "max(last_seen_at)") " FROM users) AS answer"
-                             " ORDER BY of, n DESC, name COLLATE \"C\"";
-
-enum column { OF, NAME, COUNT, EARLIEST, LATEST, RETAINED };
+enum column { OF, NAME, COUNT };
 
 static const char *const age_groups[] = { "under_18", "18_24",   "25_34",   "35_44",
                                           "45_54",    "55_plus", "unknown", NULL };
@@ -62,14 +28,14 @@ static const char *const follower_ranges[] = { "under_1k", "1k_10k",  "10k_100k"
 
 static bool is_of(const PGresult *rows, int row, const char *of)
 {
-    return strcmp(PQgetvalue(rows, row, OF), of) == 0;
+    return span_eq(report_text(rows, row, OF), span_str(of));
 }
 
 static uint64_t count_of(const PGresult *rows, const char *of, const char *name)
 {
     for (int row = 0; row < PQntuples(rows); row++)
-        if (is_of(rows, row, of) && strcmp(PQgetvalue(rows, row, NAME), name) == 0)
-            return report_u64(rows, row, COUNT);
+        if (is_of(rows, row, of) && span_eq(report_text(rows, row, NAME), span_str(name)))
+            return (uint64_t)report_i64(rows, row, COUNT);
     return 0;
 }
 
@@ -94,7 +60,7 @@ static void genders(struct json_out *j, const PGresult *rows)
         if (!is_of(rows, row, "gender"))
             continue;
         json_key_span(j, report_text(rows, row, NAME));
-        json_u64(j, report_u64(rows, row, COUNT));
+        json_u64(j, (uint64_t)report_i64(rows, row, COUNT));
     }
     json_object_end(j);
 }
@@ -110,46 +76,76 @@ static void top_list(struct json_out *j, const char *key, const PGresult *rows, 
         json_key(j, of);
         json_string(j, report_text(rows, row, NAME));
         json_key(j, "count");
-        json_u64(j, report_u64(rows, row, COUNT));
+        json_u64(j, (uint64_t)report_i64(rows, row, COUNT));
         json_object_end(j);
     }
     json_array_end(j);
 }
 
-static void write_answer(struct json_out *j, const struct report_filter *f, const PGresult *rows)
+static void write_answer(struct json_out *j, const struct report_filter *f, const PGresult *rows,
+                         const struct report_found *found)
 {
-    int all = PQntuples(rows) - 1; /* 'users' sorts last and is always there */
-
     json_object(j);
     json_key(j, "facebook");
     json_object(j);
-    buckets(j, "ageGroups", rows, "age", age_groups);
+    buckets(j, "ageGroups", rows, "age_group", age_groups);
     genders(j, rows);
     top_list(j, "topLocations", rows, "location");
     json_object_end(j);
     json_key(j, "tiktok");
     json_object(j);
-    buckets(j, "followerRanges", rows, "followers", follower_ranges);
+    buckets(j, "followerRanges", rows, "follower_range", follower_ranges);
     top_list(j, "topCountries", rows, "country");
     json_object_end(j);
-    report_time_range(j, f, rows, all, EARLIEST, LATEST);
-    report_retained(j, f, rows, all, RETAINED);
+    report_write_range(j, f, found);
     json_object_end(j);
+}
+
+enum call { CALL_RETENTION, CALL_EXTENT, CALL_USERS, CALL_COUNT };
+
+struct statements {
+    struct report_pieces_param pieces;
+    struct pg_call calls[CALL_COUNT];
+};
+
+static void statements_init(struct statements *s)
+{
+    *s = (struct statements){
+        .calls = { [CALL_RETENTION] = { .sql = report_retention_sql },
+                   [CALL_EXTENT] = { .sql = report_extent_sql },
+                   [CALL_USERS] = { .sql = sql } },
+    };
+    for (int i = 0; i < CALL_COUNT; i++)
+        s->calls[i].params.binary_results = true;
+    report_pieces_param_init(&s->pieces);
+}
+
+static void statements_release(struct statements *s)
+{
+    report_pieces_param_release(&s->pieces);
+    pg_calls_clear(s->calls, CALL_COUNT);
 }
 
 int report_demographics(struct db *db, const struct report_filter *f, struct strbuf *out,
                         struct strbuf *err)
 {
-    _cleanup_result_ PGresult *rows = NULL;
-    struct report_params params;
+    _cleanup_(statements_release) struct statements s;
+    struct report_found found = { .any = false };
     struct json_out j;
     int r;
 
-    report_params_init(&params, f);
-    r = report_run(db, sql, &params, &rows, err);
+    statements_init(&s);
+    pg_param_text(&s.calls[CALL_EXTENT].params, report_source_name(f));
+    r = report_pieces_param_range(&s.pieces, f, &report_grains_cubes, &s.calls[CALL_USERS].params);
     if (r != 0)
         return r;
+    pg_param_text(&s.calls[CALL_USERS].params, report_source_name(f));
+    r = pg_call_all(db, s.calls, CALL_COUNT, err);
+    if (r != 0)
+        return r;
+    report_found_retention(&found, s.calls[CALL_RETENTION].result);
+    report_found_extent(&found, f, s.calls[CALL_EXTENT].result);
     json_out_init(&j, out);
-    write_answer(&j, f, rows);
+    write_answer(&j, f, s.calls[CALL_USERS].result, &found);
     return report_done(out, err);
 }

@@ -1,91 +1,160 @@
 /*
  * Revenue in one currency, by source and campaign, and the sum of each currency. Sums are numeric
- * from end to end; their text goes into the answer as it is.
+ * in the database and whole hundredths here.
  */
-#include <string.h>
+#include <errno.h>
+#include <stdlib.h>
 
-#include "store/report_query.h"
+#include "store/report_change.h"
+#include "store/report_groups.h"
+#include "store/report_revenue_read.h"
 
-static const char sql[] =
-    "WITH sums AS (SELECT source, coalesce(campaign_id, 'unknown') AS campaign, currency,"
-    " count(*) AS n, sum(amount) AS amount, min(timestamp) AS earliest, max(timestamp) AS latest"
-    " FROM revenue_transactions WHERE " REPORT_IN_RANGE " AND " REPORT_OF_SOURCE
-    " AND ($4::text IS NULL OR coalesce(campaign_id, 'unknown') = $4)"
-    " GROUP BY source, coalesce(campaign_id, 'unknown'), currency)"
-    " SELECT grouping(source, campaign, currency) AS of,"
-    " coalesce(source, campaign, currency) COLLATE \"C\" AS name, sum(amount),"
-    " sum(amount) FILTER (WHERE currency = $5::text), sum(n)::bigint,"
-    " " REPORT_USEC("min(earliest)") ", " REPORT_USEC(
-        "max(latest)") ", " REPORT_RETAINED_USEC " FROM sums"
-                       " GROUP BY GROUPING SETS ((source), (campaign), (currency), ())"
-                       " ORDER BY of, name";
+enum part { SOURCE, CAMPAIGN, CURRENCY };
 
-enum column { OF, NAME, AMOUNT, OWN_AMOUNT, COUNT, EARLIEST, LATEST, RETAINED };
+struct totals {
+    report_money cents;
+    uint64_t transactions; /* of all currencies */
+};
 
-/* grouping(source, campaign, currency): a bit is set for what a row is not grouped by. */
-#define OF_SOURCE "3"
-#define OF_CAMPAIGN "5"
-#define OF_CURRENCY "6"
-
-/* The own amount is null where nothing was taken in the report's currency: such names are left out.
- */
-static void amounts_of(struct json_out *j, const char *key, const PGresult *rows, const char *of,
-                       enum column amount)
+static bool in_currency(const struct report_row *row, const char *currency)
 {
-    json_key(j, key);
-    json_object(j);
-    for (int row = 0; row < PQntuples(rows); row++) {
-        if (strcmp(PQgetvalue(rows, row, OF), of) != 0 || PQgetisnull(rows, row, (int)amount))
-            continue;
-        json_key_span(j, report_text(rows, row, NAME));
-        json_raw(j, report_text(rows, row, (int)amount));
-    }
-    json_object_end(j);
+    return !currency || span_eq(row->part[CURRENCY], span_str(currency));
 }
 
-static void write_answer(struct json_out *j, const struct report_filter *f, const char *currency,
-                         const PGresult *rows)
+static struct totals totals_of(const struct report_revenue *v, const char *currency)
 {
-    int all = PQntuples(rows) - 1; /* the grand total sorts last and is always there */
-    struct span total = report_text(rows, all, OWN_AMOUNT);
+    struct totals t = { 0 };
 
+    for (size_t i = 0; i < v->count; i++) {
+        t.transactions += v->rows[i].count;
+        if (in_currency(&v->rows[i], currency))
+            t.cents += v->rows[i].cents;
+    }
+    return t;
+}
+
+/* Sums by a name of few values, or of many that come in order. */
+struct tally {
+    struct span name;
+    report_money cents;
+};
+
+static int by_name(const void *a, const void *b)
+{
+    const struct tally *ta = a, *tb = b;
+
+    return span_cmp(ta->name, tb->name);
+}
+
+static size_t add_up(struct tally *tally, const struct report_revenue *v, enum part part,
+                     const char *currency)
+{
+    size_t count = 0;
+
+    for (size_t i = 0; i < v->count; i++) {
+        const struct report_row *row = &v->rows[i];
+        size_t t = part == CAMPAIGN && count ? count - 1 : 0;
+
+        if (!in_currency(row, currency))
+            continue;
+        while (t < count && !span_eq(tally[t].name, row->part[part]))
+            t++;
+        if (t == count)
+            tally[count++] = (struct tally){ .name = row->part[part] };
+        tally[t].cents += row->cents;
+    }
+    return count;
+}
+
+/* "key": the sums by a part; of one currency unless that is NULL. */
+static int write_map(struct json_out *j, const char *key, const struct report_revenue *v,
+                     enum part part, const char *currency)
+{
+    struct tally *tally = calloc(v->count + 1, sizeof(*tally));
+    size_t count;
+
+    if (!tally)
+        return -ENOMEM;
+    count = add_up(tally, v, part, currency);
+    if (part != CAMPAIGN)
+        qsort(tally, count, sizeof(*tally), by_name);
+    json_key(j, key);
     json_object(j);
+    for (size_t i = 0; i < count; i++) {
+        json_key_span(j, tally[i].name);
+        report_money_write(j, tally[i].cents);
+    }
+    json_object_end(j);
+    free(tally);
+    return 0;
+}
+
+static int write_revenue(struct json_out *j, const struct report_filter *f,
+                         const struct report_revenue *v, const struct totals *t)
+{
+    const char *currency = report_currency(f);
+    int r;
+
     json_key(j, "currency");
     json_str(j, currency);
     json_key(j, "totalRevenue");
-    json_raw(j, total.ptr ? total : SPAN("0.00"));
-    amounts_of(j, "revenueBySource", rows, OF_SOURCE, OWN_AMOUNT);
-    amounts_of(j, "revenueByCampaign", rows, OF_CAMPAIGN, OWN_AMOUNT);
-    amounts_of(j, "revenueByCurrency", rows, OF_CURRENCY, AMOUNT);
+    report_money_write(j, t->cents);
+    r = write_map(j, "revenueBySource", v, SOURCE, currency);
+    if (r == 0)
+        r = write_map(j, "revenueByCampaign", v, CAMPAIGN, currency);
+    if (r == 0)
+        r = write_map(j, "revenueByCurrency", v, CURRENCY, NULL);
     json_key(j, "transactionCount");
-    json_u64(j, report_u64(rows, all, COUNT));
-    report_time_range(j, f, rows, all, EARLIEST, LATEST);
-    report_retained(j, f, rows, all, RETAINED);
+    json_u64(j, t->transactions);
+    report_write_range(j, f, &v->found);
+    return r;
+}
+
+static int write_comparison(struct db *db, const struct report_filter *f, const struct totals *now,
+                            struct json_out *j, struct strbuf *err)
+{
+    const struct report_filter previous = report_previous(f);
+    _cleanup_(report_revenue_release) struct report_revenue v = { 0 };
+    struct totals before;
+    int r = report_revenue_read(db, &previous, &v, err);
+
+    if (r != 0)
+        return r;
+    before = totals_of(&v, report_currency(f));
+    json_key(j, "previous");
+    json_object(j);
+    report_write_range(j, &previous, &v.found);
+    report_sum_write(j, SUBJECT_REVENUE, before.transactions, before.cents);
     json_object_end(j);
+    json_key(j, "change");
+    json_object(j);
+    report_change_write(j, "totalRevenue", now->cents, before.cents, /* money= */ true);
+    report_change_write(j, "transactionCount", (report_money)now->transactions,
+                        (report_money)before.transactions, /* money= */ false);
+    json_object_end(j);
+    return 0;
 }
 
 int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *out,
                    struct strbuf *err)
 {
-    const char *currency = f->currency[0] ? f->currency : f->default_currency;
-    _cleanup_result_ PGresult *rows = NULL;
-    _cleanup_strbuf_ struct strbuf campaign;
-    struct report_params params;
+    _cleanup_(report_revenue_release) struct report_revenue v = { 0 };
+    struct totals totals;
     struct json_out j;
-    int r;
+    int r = report_revenue_read(db, f, &v, err);
 
-    /* A parameter is a C string; the span is none. */
-    strbuf_init(&campaign, EVENT_TEXT_MAX * 8);
-    r = strbuf_addspan(&campaign, f->campaign_id);
-    if (r < 0)
-        return r;
-    report_params_init(&params, f);
-    pg_param_text(&params.pg, f->campaign_id.ptr ? campaign.ptr : NULL);
-    pg_param_text(&params.pg, currency);
-    r = report_run(db, sql, &params, &rows, err);
     if (r != 0)
         return r;
+    totals = totals_of(&v, report_currency(f));
     json_out_init(&j, out);
-    write_answer(&j, f, currency, rows);
+    json_object(&j);
+    r = write_revenue(&j, f, &v, &totals);
+    if (r == 0 && f->compare)
+        r = write_comparison(db, f, &totals, &j, err);
+    if (r == 0)
+        r = report_parts_write(db, SUBJECT_REVENUE, f, &v.found, &j, err);
+    if (r != 0)
+        return r;
+    json_object_end(&j);
     return report_done(out, err);
 }

@@ -48,6 +48,23 @@ static const char revenue_sql[] =
     "0)"
     " SELECT n, latest FROM counted";
 
+/* Buckets begin before the boundary or not: it is the beginning of one of each grain. The deltas
+ * come before what they are merged into, so that none gets there behind our back. */
+#define DELETE_BUCKETS(table, keys)                                                                \
+    "WITH gone AS (DELETE FROM " table " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " table          \
+    " WHERE " keys "bucket < (SELECT retained_from FROM retention) LIMIT " CHUNK_ROWS              \
+    ")) RETURNING 1) SELECT count(*) FROM gone"
+
+static const char *const rollups_sql[] = {
+    DELETE_BUCKETS("event_counts", "grain IN (1, 15, 1440) AND "),
+    DELETE_BUCKETS("revenue_totals", "grain IN (1, 15, 1440) AND "),
+    DELETE_BUCKETS("user_activity", "grain IN (60, 1440) AND "),
+    DELETE_BUCKETS("cube_deltas", ""),
+    DELETE_BUCKETS("cube_totals", "cube IN ('campaign_device', 'campaign_country',"
+                                  " 'country_device', 'campaign_revenue', 'revenue')"
+                                  " AND grain IN (60, 1440) AND "),
+};
+
 /* The register has no index but that of the keys: it is read from end to end, once a day. */
 static const char sweep_due_sql[] =
     "SELECT pg_relation_size('event_keys') / current_setting('block_size')::bigint FROM retention"
@@ -65,7 +82,7 @@ static const char sweep_sql[] =
 static const char swept_sql[] =
     "UPDATE retention SET keys_swept_on = (now() AT TIME ZONE 'UTC')::date";
 
-enum stage { MOVE, REVENUE, KEYS_BEGIN, KEYS, DAYS, DONE };
+enum stage { MOVE, REVENUE, ROLLUPS, KEYS_BEGIN, KEYS, DAYS, DONE };
 
 static uint64_t number(const PGresult *row, int column)
 {
@@ -113,6 +130,21 @@ static int delete_revenue(struct db *db, struct retention_pass *pass, struct str
         (void)snprintf(pass->revenue_after, sizeof(pass->revenue_after), "%s",
                        PQgetvalue(res, 0, 1));
     else
+        pass->stage = ROLLUPS;
+    return 0;
+}
+
+static int delete_rollups(struct db *db, struct retention_pass *pass, struct strbuf *err)
+{
+    _cleanup_result_ PGresult *res = NULL;
+    uint64_t rows;
+    int r = pg_query(db, rollups_sql[pass->rollup], NULL, &res, err);
+
+    if (r != 0)
+        return r;
+    rows = number(res, 0);
+    pass->rollups_deleted += rows;
+    if (rows == 0 && ++pass->rollup == ARRAY_SIZE(rollups_sql))
         pass->stage = KEYS_BEGIN;
     return 0;
 }
@@ -208,8 +240,12 @@ static int drop_day(struct db *db, struct retention_pass *pass, struct strbuf *e
 int retention_step(struct db *db, struct retention_pass *pass, bool *ret_done, struct strbuf *err)
 {
     static int (*const steps[])(struct db *, struct retention_pass *, struct strbuf *) = {
-        [MOVE] = move,       [REVENUE] = delete_revenue, [KEYS_BEGIN] = begin_sweep,
-        [KEYS] = sweep_keys, [DAYS] = drop_day,
+        [MOVE] = move,
+        [REVENUE] = delete_revenue,
+        [ROLLUPS] = delete_rollups,
+        [KEYS_BEGIN] = begin_sweep,
+        [KEYS] = sweep_keys,
+        [DAYS] = drop_day,
     };
     int r = db_connect(db, err);
 

@@ -13,6 +13,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/macros.h"
@@ -30,11 +31,13 @@ struct retention_pass {
     uint64_t days_dropped;    /* partitions */
     uint64_t events_dropped;  /* their rows */
     uint64_t revenue_deleted; /* rows */
+    uint64_t rollups_deleted; /* rows: buckets of any grain */
     uint64_t keys_deleted;    /* rows */
 
     /* private */
     int stage;
     char revenue_after[40];
+    size_t rollup;
     uint64_t key_block, key_blocks;
 };
 

@@ -44,6 +44,13 @@ static inline void wire_put_i64(struct strbuf *sb, int64_t v)
     wire_put(sb, &be, sizeof(be));
 }
 
+static inline int32_t wire_get_i32(const char *p)
+{
+    uint32_t be;
+    memcpy(&be, p, sizeof(be));
+    return (int32_t)be32toh(be);
+}
+
 static inline int64_t wire_get_i64(const char *p)
 {
     uint64_t be;

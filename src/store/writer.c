@@ -1,6 +1,7 @@
 /*
  * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one
- * trip), COPY keys, events and revenue, then users, ledger and COMMIT (one trip).
+ * trip), COPY keys, events, revenue and cubes, upsert users, whose numbers come back, then their
+ * activity, counts, ledger and COMMIT (one trip).
  */
 #include "store/writer.h"
 
@@ -24,7 +25,10 @@ struct store_writer *store_writer_new(struct db *db)
         return NULL;
     w->db = db;
     w->stored_keys = key_filter_new();
-    if (!w->stored_keys) {
+    w->activity = activity_cache_new();
+    if (!w->stored_keys || !w->activity) {
+        (void)key_filter_free(w->stored_keys);
+        (void)activity_cache_free(w->activity);
         free(w);
         return NULL;
     }
@@ -44,6 +48,8 @@ struct store_writer *store_writer_free(struct store_writer *w)
         pg_array_release(&w->arrays[i]);
     pg_copy_release(&w->copy);
     arena_release(&w->arena);
+    numbers_release(w);
+    w->activity = activity_cache_free(w->activity);
     w->stored_keys = key_filter_free(w->stored_keys);
     (void)db_free(w->db);
     free(w);
@@ -123,13 +129,32 @@ static int begin_and_look_up(struct write_job *job, struct strbuf *err)
     return r == 0 ? pg_pipeline_end(db, err) : r;
 }
 
+int job_send(struct write_job *job, const char *sql, size_t count, struct strbuf *err)
+{
+    struct pg_params params = { 0 };
+    int r = arrays_params(job->w, count, &params);
+
+    if (r == 0)
+        r = pg_pipeline_send(job->w->db, sql, &params, err);
+    job->statements++;
+    return r;
+}
+
+/* Each sends a statement, or none. */
 static int send_rest(struct write_job *job, struct strbuf *err)
 {
+    static int (*const derived[])(struct write_job *, struct strbuf *) = {
+        attributes_send,
+        activity_send,
+        counts_send,
+        revenue_totals_send,
+    };
     struct db *db = job->w->db;
     int r = pg_pipeline_begin(db, err);
 
-    if (r == 0 && job->fresh_count)
-        r = users_send(job, err);
+    job->statements = 0;
+    for (size_t i = 0; r == 0 && job->fresh_count && i < ARRAY_SIZE(derived); i++)
+        r = derived[i](job, err);
     if (r == 0 && !job->trial && ledger_has_rows(job))
         r = ledger_send_rows(job, err);
     if (r == 0)
@@ -142,9 +167,7 @@ static int take_rest(struct write_job *job, bool *ret_at_commit, struct strbuf *
     struct db *db = job->w->db;
     int r = 0;
 
-    if (job->fresh_count)
-        r = pg_pipeline_result(db, NULL, err);
-    if (r == 0 && !job->trial && ledger_has_rows(job))
+    for (size_t i = 0; r == 0 && i < job->statements; i++)
         r = pg_pipeline_result(db, NULL, err);
     *ret_at_commit = r == 0;
     return r == 0 ? pg_pipeline_result(db, NULL, err) : r;
@@ -186,6 +209,8 @@ static int attempt(struct write_job *job, struct strbuf *err)
     int r = ensure_partitions(job, err);
 
     if (r == 0)
+        r = numbers_take(job, err);
+    if (r == 0)
         r = prepare(job);
     if (r == 0)
         r = begin_and_look_up(job, err);
@@ -198,6 +223,10 @@ static int attempt(struct write_job *job, struct strbuf *err)
         r = events_copy(job, err);
     if (r == 0)
         r = revenue_copy(job, err);
+    if (r == 0 && job->fresh_count)
+        r = cubes_copy(job, err);
+    if (r == 0 && job->fresh_count)
+        r = users_store(job, err);
     failpoint("writer.before_commit");
     return r == 0 ? finish(job, err) : r;
 }
@@ -221,12 +250,25 @@ static bool is_worth_another(struct write_job *job)
     return false;
 }
 
+/* With the connection goes what is known of the database behind it: the next one may lead to a
+ * standby that has not got the last transactions. */
+static int connect_job(struct write_job *job, struct strbuf *err)
+{
+    struct store_writer *w = job->w;
+
+    if (!w->db->conn || PQstatus(w->db->conn) != CONNECTION_OK) {
+        numbers_forget(w);
+        activity_cache_clear(w->activity);
+    }
+    return db_connect(w->db, err);
+}
+
 static int run(struct write_job *job, struct strbuf *err)
 {
     int r = DB_RETRY;
 
     for (int i = 0; i < ATTEMPTS_MAX; i++) {
-        r = db_connect(job->w->db, err);
+        r = connect_job(job, err);
         if (r != 0)
             return r;
         r = attempt(job, err);
@@ -255,6 +297,10 @@ static int write_slice(struct store_writer *w, struct store_batch *batch,
         return r;
     }
     keys_remember(&job);
+    if (job.fresh_count) {
+        numbers_settle(&job);
+        activity_remember(&job);
+    }
     for (size_t i = slice->message_first; i < slice->message_first + slice->message_count; i++)
         batch->messages[i].seen = job.seen[i] || (batch->replay && job.recorded[i]);
     batch->mended.restored += job.mended.restored;

@@ -1,7 +1,7 @@
 /*
  * The batch writer: stores what a collector pulled, exactly once, in one transaction a batch of
- * messages: a ledger row per message, new event keys, events, revenue, users (the derived rows only
- * from events that were really new).
+ * messages: a ledger row per message, new event keys, events, revenue, users and rollups (the
+ * derived rows only from events that were really new).
  *
  * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and
  * is skipped. An event whose key exists is a duplicate; with another payload digest also a
@@ -35,6 +35,7 @@ struct store_event {
     uint32_t index;             /* of the event in its message, from 0 */
     bool dead;                  /* dead-lettered already: leave it out, its message counts it */
     bool has_revenue;           /* private: a replay found its revenue row */
+    bool restored;              /* private: a replay stores it again; the rollups have counted it */
 };
 
 /* One JetStream message of a batch. */

@@ -3,8 +3,11 @@
  * scratch memory lives in the writer's arena and is forgotten with the next attempt.
  *
  * Every transaction takes its row locks in one order, whoever writes: event_keys by key, then
- * user_demographics by (source, user), then ledger by (stream, seq, stored_at); events and revenue
- * in between take none that others wait for. That is why parallel writers cannot deadlock.
+ * user_demographics by (source, user), user_attributes by its key (relist_users() in the
+ * migrations), user_activity, event_counts and revenue_totals each by bucket within grain and then
+ * as the enums are numbered, and ledger by (stream, seq, stored_at). Events, revenue and
+ * cube_deltas take none that others wait for; user_numbers is written in a transaction of its own
+ * before. That is why parallel writers cannot deadlock.
  *
  * All functions: 0, an enum db_outcome or -errno, with *err for a person.
  */
@@ -14,9 +17,11 @@
 #include <stdint.h>
 
 #include "base/arena.h"
+#include "base/clock.h"
 #include "base/macros.h"
 #include "base/strbuf.h"
 #include "store/array.h"
+#include "store/cents.h"
 #include "store/copy.h"
 #include "store/key_filter.h"
 #include "store/partition.h"
@@ -32,13 +37,26 @@ struct key_slot {
     uint64_t digest;       /* in the register; valid when known */
 };
 
-#define ARRAYS_MAX 14
+#define ARRAYS_MAX 15
+
+/* Bitmaps of users lie in chunks, as the migration of the rollups says. */
+#define CHUNK_BITS 13
+#define CHUNK_USERS (1 << CHUNK_BITS)
+#define CHUNK_BYTES (CHUNK_USERS / 8)
+
+/* Numbers for new users of a source: taken from user_numbers, not given to anybody yet. */
+struct number_pool {
+    int32_t *list; /* owned */
+    size_t count, room;
+};
 
 struct store_writer {
     struct db *db; /* owned */
     struct arena arena;
     struct partition_cache partitions;
     struct key_filter *stored_keys;
+    struct number_pool numbers[SOURCE_COUNT];
+    struct activity_cache *activity; /* what this connection has committed */
     struct pg_copy copy;
     struct pg_array arrays[ARRAYS_MAX]; /* columns of the statement that is built just now */
 };
@@ -47,6 +65,14 @@ struct store_writer {
 struct batch_slice {
     size_t message_first, message_count;
     size_t event_first, event_count;
+};
+
+/* A user of the events to store. */
+struct job_user {
+    enum event_source source;
+    struct span id;
+    int32_t no;
+    bool relist; /* user_attributes is to be brought up to date */
 };
 
 struct write_job {
@@ -65,6 +91,13 @@ struct write_job {
     uint32_t *fresh; /* events to store, in batch order */
     size_t fresh_count;
 
+    struct job_user *users; /* by (source, id) */
+    size_t user_count;
+    uint32_t *user_of;            /* by place in `fresh`: index into users */
+    struct activity_map *active;  /* bitmaps that are written */
+    struct attribute_map *joined; /* likewise of new users */
+    size_t statements;            /* sent with COMMIT, in one trip */
+
     /* in a replay, where the ledger does not make a message seen; by message of the batch: */
     bool *recorded;          /* in the ledger already */
     uint32_t *recorded_dead; /* of these, what it counts as dead */
@@ -82,8 +115,56 @@ static inline struct span event_campaign(const struct event *ev)
     return ev->engagement.campaign_id.len ? ev->engagement.campaign_id : SPAN_NONE;
 }
 
+static inline void chunk_set(uint8_t *bits, int32_t user_no)
+{
+    bits[user_no % CHUNK_USERS / 8] |= (uint8_t)(0x80 >> user_no % 8);
+}
+
+static inline bool chunk_has(const uint8_t *bits, int32_t user_no)
+{
+    return bits[user_no % CHUNK_USERS / 8] & 0x80 >> user_no % 8;
+}
+
+/* Facebook has it in the user, TikTok in the engagement of some events. No pointer: none. */
+static inline struct span event_country(const struct event *ev)
+{
+    return ev->source == SOURCE_FACEBOOK ? ev->user.country : ev->engagement.country;
+}
+
+static inline cents_sum event_cents(const struct event *ev)
+{
+    return ev->engagement.has_amount ? (cents_sum)ev->engagement.amount_cents : 0;
+}
+
+/* The three letters as a number of 24 bits. */
+static inline uint64_t currency_number(const struct event *ev)
+{
+    const unsigned char *c = (const unsigned char *)ev->engagement.currency;
+
+    return (uint64_t)c[0] << 16 | (uint64_t)c[1] << 8 | c[2];
+}
+
+/* Whether a row of revenue is written with it. */
+static inline bool brings_revenue(const struct store_event *se)
+{
+    return event_is_revenue(&se->event) && !se->has_revenue;
+}
+
+/* Buckets of so many minutes are numbered from 1970 on; events are not older (EVENT_MIN_USEC). */
+static inline uint64_t bucket_of(int64_t usec, unsigned grain)
+{
+    return (uint64_t)usec / (grain * 60 * (uint64_t)USEC_PER_SEC);
+}
+
+static inline int64_t bucket_begin(uint64_t bucket, unsigned grain)
+{
+    return (int64_t)(bucket * grain * 60) * USEC_PER_SEC;
+}
+
 /* writer.c: the writer's first `count` arrays as the next parameters. */
 int arrays_params(struct store_writer *w, size_t count, struct pg_params *params) MUST_CHECK;
+/* A statement of the writer's first `count` arrays that goes out with COMMIT. */
+int job_send(struct write_job *job, const char *sql, size_t count, struct strbuf *err) MUST_CHECK;
 
 /* writer_slice.c: the next slice of the batch; false at the end. Starts from a zeroed one. */
 bool slice_next(const struct store_batch *batch, struct batch_slice *slice);
@@ -126,5 +207,34 @@ int replay_mend(struct write_job *job, struct strbuf *err) MUST_CHECK;
 int events_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;
 int revenue_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
-/* writer_users.c */
-int users_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* writer_numbers.c: before the transaction, as many numbers as it could need. */
+int numbers_take(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* The batch is committed: those that its users came back with are used up. */
+void numbers_settle(struct write_job *job);
+void numbers_forget(struct store_writer *w); /* others may have them */
+void numbers_release(struct store_writer *w);
+
+/* writer_users.c: fills in the job's users. */
+int users_store(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_attributes.c */
+int attributes_prepare(struct write_job *job) MUST_CHECK;
+/* A user that was inserted has these demographic_values(), as text[] on the wire. */
+int attributes_join(struct write_job *job, const struct job_user *user,
+                    const char *values) MUST_CHECK;
+int attributes_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_activity.c */
+struct activity_cache *activity_cache_new(void); /* NULL: out of memory */
+struct activity_cache *activity_cache_free(struct activity_cache *cache);
+void activity_cache_clear(struct activity_cache *cache);
+int activity_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* The batch is committed. */
+void activity_remember(struct write_job *job);
+
+/* writer_counts.c */
+int counts_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
+int revenue_totals_send(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_cubes.c */
+int cubes_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;

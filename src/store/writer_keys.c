@@ -15,10 +15,11 @@
 static const char lookup_sql[] =
     "SELECT event_key, digest FROM event_keys WHERE event_key = ANY ($1::uuid[])";
 static const char copy_sql[] =
-    "COPY event_keys (event_key, digest, event_day, stored_day) FROM STDIN (FORMAT binary)";
+    "COPY event_keys (event_key, digest, event_day, stored_day, event_at) FROM STDIN (FORMAT "
+    "binary)";
 static const char insert_sql[] =
-    "INSERT INTO event_keys (event_key, digest, event_day, stored_day)"
-    " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::date[], $4::date[])"
+    "INSERT INTO event_keys (event_key, digest, event_day, stored_day, event_at)"
+    " SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::date[], $4::date[], $5::timestamptz[])"
     " ON CONFLICT DO NOTHING RETURNING event_key";
 
 static bool same_key(const struct key_slot *a, const struct key_slot *b)
@@ -165,6 +166,7 @@ static void put_key_row(struct strbuf *sb, const struct store_event *se, int64_t
     wire_field_i64(sb, (int64_t)se->digest);
     wire_field_date(sb, clock_day_of(se->event.timestamp_usec));
     wire_field_date(sb, today);
+    wire_field_timestamp(sb, se->event.timestamp_usec);
 }
 
 static int copy_unknown(struct write_job *job, struct strbuf *err)
@@ -178,7 +180,7 @@ static int copy_unknown(struct write_job *job, struct strbuf *err)
         if (slot->known)
             continue;
         slot->fresh = true;
-        r = pg_copy_row(copy, 4, EVENT_KEY_BYTES, err);
+        r = pg_copy_row(copy, 5, EVENT_KEY_BYTES, err);
         if (r == 0)
             put_key_row(&copy->buf, &job->batch->events[slot->event], today);
     }
@@ -187,7 +189,7 @@ static int copy_unknown(struct write_job *job, struct strbuf *err)
 
 static int insert_params(struct write_job *job, struct pg_params *params)
 {
-    static const enum pg_type types[] = { PG_UUID, PG_INT8, PG_DATE, PG_DATE };
+    static const enum pg_type types[] = { PG_UUID, PG_INT8, PG_DATE, PG_DATE, PG_TIMESTAMPTZ };
     struct pg_array *columns = job->w->arrays;
     int64_t today = clock_day_of(clock_wall_usec());
 
@@ -199,6 +201,7 @@ static int insert_params(struct write_job *job, struct pg_params *params)
         pg_array_i64(&columns[1], (int64_t)se->digest);
         pg_array_date(&columns[2], clock_day_of(se->event.timestamp_usec));
         pg_array_date(&columns[3], today);
+        pg_array_timestamp(&columns[4], se->event.timestamp_usec);
     }
     return arrays_params(job->w, ARRAY_SIZE(types), params);
 }

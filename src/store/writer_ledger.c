@@ -127,9 +127,7 @@ bool ledger_has_rows(const struct write_job *job)
 
 int ledger_send_rows(struct write_job *job, struct strbuf *err)
 {
-    struct pg_params params = { 0 };
     struct store_writer *w = job->w;
-    int r;
 
     start_names(w);
     for (int column = 3; column < 9; column++)
@@ -141,6 +139,5 @@ int ledger_send_rows(struct write_job *job, struct strbuf *err)
         add_name(w, &job->batch->messages[message]);
         add_counts(w, &job->batch->messages[message]);
     }
-    r = arrays_params(w, 9, &params);
-    return r < 0 ? r : pg_pipeline_send(w->db, insert_sql, &params, err);
+    return job_send(job, insert_sql, 9, err);
 }

@@ -246,6 +246,7 @@ static void settle(struct write_job *job, const struct candidate *c, bool *has_r
 
     if (c->kind == ROW_MISSING && !c->found) {
         job->fresh[job->fresh_count++] = c->event;
+        job->batch->events[c->event].restored = true;
         job->mended.restored++;
         if (lost)
             count_as_stored(job, c->event, 1);
@@ -270,11 +271,15 @@ static void drop_stored(struct write_job *job, const bool *has_row)
     job->fresh_count = kept;
 }
 
-/* New ones of messages that were stored before: keys and rows were lost together. */
+/* New ones of messages that were stored before: keys and rows were lost together. What the ledger
+ * has counted, the rollups have counted with it. */
 static void count_added(struct write_job *job)
 {
-    for (size_t i = 0; i < job->fresh_count; i++)
-        job->mended.added += job->recorded[job_event(job, i)->message];
+    for (size_t i = 0; i < job->fresh_count; i++) {
+        struct store_event *se = job_event(job, i);
+        se->restored = job->recorded[se->message];
+        job->mended.added += se->restored;
+    }
 }
 
 /* Their revenue may have stayed when the events were lost. */

@@ -5,7 +5,8 @@
  *
  * The statement has no WHERE that spares rows which stay the same: nearly every event moves
  * last_seen_at. (A cache of what this writer wrote last belongs in front of it, under a lease of
- * the source.)
+ * the source.) Each user goes in with a number it gets if it has none, and comes back with the one
+ * that it has, and with what user_attributes must be told of it.
  */
 #include <endian.h>
 #include <errno.h>
@@ -25,26 +26,44 @@
 #define NEWEST_COUNTRY(name)                                                                       \
     name " = CASE WHEN " COUNTRY_NEWER " THEN excluded." name " ELSE u." name " END"
 
+#define VALUES_OF(row, country_row)                                                                \
+    "demographic_values(u.source, " row ".age, " row ".gender, " country_row ".country, " row      \
+    ".city, " row ".followers)"
+
+/* What has not changed is compared first: it seldom has. */
+#define VALUES_CHANGED                                                                             \
+    "((" COUNTRY_NEWER " AND u.country IS DISTINCT FROM excluded.country)"                         \
+    " OR (" NEWER("attributes") " AND (u.age, u.gender, u.city, u.followers)"                      \
+                                " IS DISTINCT FROM (excluded.age, excluded.gender, "               \
+                                "excluded.city, excluded.followers)"                               \
+                                " AND " VALUES_OF("u", "u") " IS DISTINCT FROM " VALUES_OF(        \
+                                    "excluded", "u") "))"
+
+/* clang-format off */
 static const char upsert_sql[] =
     "INSERT INTO user_demographics AS u (source, user_id, first_seen_at, last_seen_at,"
     " attributes_at, attributes_key, name, age, gender, city, followers, country_at, country_key,"
-    " country)"
-    " SELECT * FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[],"
+    " country, user_no, relist)"
+    " SELECT *, false FROM unnest($1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[],"
     " $5::timestamptz[], $6::uuid[], $7::text[], $8::float8[], $9::text[], $10::text[],"
-    " $11::bigint[], $12::timestamptz[], $13::uuid[], $14::text[])"
+    " $11::bigint[], $12::timestamptz[], $13::uuid[], $14::text[], $15::integer[])"
     " ON CONFLICT (source, user_id) DO UPDATE SET"
     " first_seen_at = least(u.first_seen_at, excluded.first_seen_at),"
     " last_seen_at = greatest(u.last_seen_at, excluded.last_seen_at),"
-    " " NEWEST("attributes_at") ", " NEWEST("attributes_key") ", " NEWEST("name") ", " NEWEST("age") ", " NEWEST("gender") ", " NEWEST(
-        "city") ", " NEWEST("followers") ", " NEWEST_COUNTRY("country_at") ", " NEWEST_COUNTRY("cou"
-                                                                                               "ntr"
-                                                                                               "y_"
-                                                                                               "ke"
-                                                                                               "y") ", " NEWEST_COUNTRY("country");
+    " " NEWEST("attributes_at") ", " NEWEST("attributes_key") ", " NEWEST("name") ", " NEWEST("age") ","
+    " " NEWEST("gender") ", " NEWEST("city") ", " NEWEST("followers") ","
+    " " NEWEST_COUNTRY("country_at") ", " NEWEST_COUNTRY("country_key") ", " NEWEST_COUNTRY("country") ","
+    " user_no = coalesce(u.user_no, excluded.user_no),"
+    " relist = u.relist OR u.user_no IS NULL OR " VALUES_CHANGED ","
+    " listed = CASE WHEN u.relist OR u.user_no IS NULL THEN u.listed"
+    " WHEN " VALUES_CHANGED " THEN " VALUES_OF("u", "u") " END"
+    /* No xmax: it was inserted. (What is not known so is listed the long way.) */
+    " RETURNING user_no, relist, CASE WHEN u.xmax = 0 THEN " VALUES_OF("u", "u") " END";
+/* clang-format on */
 
 static const enum pg_type column_types[] = {
-    PG_TEXT,   PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_UUID, PG_TEXT,
-    PG_FLOAT8, PG_TEXT, PG_TEXT,        PG_INT8,        PG_TIMESTAMPTZ, PG_UUID, PG_TEXT,
+    PG_TEXT, PG_TEXT, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_TIMESTAMPTZ, PG_UUID, PG_TEXT, PG_FLOAT8,
+    PG_TEXT, PG_TEXT, PG_INT8,        PG_TIMESTAMPTZ, PG_UUID,        PG_TEXT, PG_INT4,
 };
 _Static_assert(ARRAY_SIZE(column_types) <= ARRAYS_MAX, "a column without its array");
 
@@ -52,6 +71,7 @@ _Static_assert(ARRAY_SIZE(column_types) <= ARRAYS_MAX, "a column without its arr
 struct user_slot {
     uint64_t prefix; /* first 8 bytes of the user id, big-endian, zero-filled */
     const struct store_event *se;
+    uint32_t place; /* in the job's `fresh` */
 };
 
 /* What a user's new events come to. */
@@ -91,6 +111,7 @@ static struct user_slot *sorted_slots(struct write_job *job)
         return NULL;
     for (size_t i = 0; i < job->fresh_count; i++) {
         slots[i].se = job_event(job, i);
+        slots[i].place = (uint32_t)i;
         slots[i].prefix = prefix_of(slots[i].se->event.user.user_id);
     }
     qsort(slots, job->fresh_count, sizeof(*slots), compare_slots);
@@ -104,19 +125,13 @@ static bool is_newer(const struct store_event *a, const struct store_event *b)
     return memcmp(a->key.bytes, b->key.bytes, EVENT_KEY_BYTES) > 0;
 }
 
-/* Facebook has it in the user, TikTok in the engagement of some events. */
-static struct span country_of(const struct event *ev)
-{
-    return ev->source == SOURCE_FACEBOOK ? ev->user.country : ev->engagement.country;
-}
-
 static void merge_event(struct user_merge *m, const struct store_event *se)
 {
     m->first_usec = MIN(m->first_usec, se->event.timestamp_usec);
     m->last_usec = MAX(m->last_usec, se->event.timestamp_usec);
     if (!m->newest || is_newer(se, m->newest))
         m->newest = se;
-    if (country_of(&se->event).ptr && (!m->newest_country || is_newer(se, m->newest_country)))
+    if (event_country(&se->event).ptr && (!m->newest_country || is_newer(se, m->newest_country)))
         m->newest_country = se;
 }
 
@@ -147,7 +162,7 @@ static void add_country(struct pg_array *columns, const struct store_event *se)
     }
     pg_array_timestamp(&columns[0], se->event.timestamp_usec);
     pg_array_key(&columns[1], &se->key);
-    pg_array_text(&columns[2], country_of(&se->event));
+    pg_array_text(&columns[2], event_country(&se->event));
 }
 
 static void add_user(struct pg_array *columns, const struct user_merge *m)
@@ -164,24 +179,76 @@ static void add_user(struct pg_array *columns, const struct user_merge *m)
     add_country(&columns[11], m->newest_country);
 }
 
-int users_send(struct write_job *job, struct strbuf *err)
+/* The user of slots that follow each other; *ret_end is behind them. */
+static void take_user(struct write_job *job, const struct user_slot *slots, size_t *at,
+                      struct user_merge *ret_merge)
+{
+    struct user_merge merge = { .first_usec = INT64_MAX, .last_usec = INT64_MIN };
+    const struct user_slot *head = &slots[*at];
+
+    for (; *at < job->fresh_count && compare_users(head, &slots[*at]) == 0; ++*at) {
+        merge_event(&merge, slots[*at].se);
+        job->user_of[slots[*at].place] = (uint32_t)job->user_count;
+    }
+    job->users[job->user_count++] = (struct job_user){
+        .source = head->se->event.source,
+        .id = head->se->event.user.user_id,
+    };
+    *ret_merge = merge;
+}
+
+static int users_params(struct write_job *job, const struct user_slot *slots,
+                        struct pg_params *params)
 {
     struct pg_array *columns = job->w->arrays;
-    struct user_slot *slots = sorted_slots(job);
-    struct pg_params params = { 0 };
-    int r;
+    size_t given[SOURCE_COUNT] = { 0 };
 
-    if (!slots)
-        return -ENOMEM;
     for (size_t i = 0; i < ARRAY_SIZE(column_types); i++)
         pg_array_start(&columns[i], column_types[i]);
+    job->user_count = 0;
     for (size_t i = 0; i < job->fresh_count;) {
-        struct user_merge merge = { .first_usec = INT64_MAX, .last_usec = INT64_MIN };
-        size_t head = i;
-        for (; i < job->fresh_count && compare_users(&slots[head], &slots[i]) == 0; i++)
-            merge_event(&merge, slots[i].se);
+        enum event_source source = slots[i].se->event.source;
+        struct user_merge merge;
+        take_user(job, slots, &i, &merge);
         add_user(columns, &merge);
+        pg_array_i32(&columns[14], job->w->numbers[source].list[given[source]++]);
     }
-    r = arrays_params(job->w, ARRAY_SIZE(column_types), &params);
-    return r < 0 ? r : pg_pipeline_send(job->w->db, upsert_sql, &params, err);
+    return arrays_params(job->w, ARRAY_SIZE(column_types), params);
+}
+
+/* INSERT answers in the order in which it was given the rows: each is inserted or updated. */
+static int take_numbers(struct write_job *job, const PGresult *res)
+{
+    size_t given[SOURCE_COUNT] = { 0 };
+    int r = 0;
+
+    for (size_t i = 0; r == 0 && i < job->user_count; i++) {
+        struct job_user *user = &job->users[i];
+        int32_t candidate = job->w->numbers[user->source].list[given[user->source]++];
+        bool inserted = !PQgetisnull(res, (int)i, 2);
+        user->no = wire_get_i32(PQgetvalue(res, (int)i, 0));
+        user->relist = *PQgetvalue(res, (int)i, 1) != 0 || (user->no == candidate && !inserted);
+        if (inserted && !user->relist && user->no == candidate)
+            r = attributes_join(job, user, PQgetvalue(res, (int)i, 2));
+    }
+    return r;
+}
+
+int users_store(struct write_job *job, struct strbuf *err)
+{
+    struct user_slot *slots = sorted_slots(job);
+    struct pg_params params = { .binary_results = true };
+    _cleanup_result_ PGresult *res = NULL;
+    int r;
+
+    job->users = arena_array(&job->w->arena, struct job_user, job->fresh_count);
+    job->user_of = arena_array(&job->w->arena, uint32_t, job->fresh_count);
+    if (!slots || !job->users || !job->user_of || attributes_prepare(job) < 0)
+        return -ENOMEM;
+    r = users_params(job, slots, &params);
+    if (r == 0)
+        r = pg_query(job->w->db, upsert_sql, &params, &res, err);
+    if (r != 0)
+        return r;
+    return take_numbers(job, res);
 }

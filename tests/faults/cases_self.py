@@ -19,6 +19,8 @@ FALSIFICATIONS = [
     ("when a user was last seen", "I4", "UPDATE user_demographics SET last_seen_at = last_seen_at + interval '1 us'"
      " WHERE user_id = (SELECT max(user_id) FROM user_demographics)"),
     ("a missing user", "I4", "DELETE FROM user_demographics WHERE user_id = (SELECT min(user_id) FROM user_demographics)"),
+    ("a count of a minute", "I4", "UPDATE event_counts SET events = events + 1 WHERE bucket = (SELECT max(bucket) FROM event_counts WHERE grain = 1)"),
+    ("a user who was not active", "I4", "UPDATE user_activity SET users = set_bit(users, 8191, 1) WHERE grain = 1440"),
     ("a count in the ledger", "I1", "UPDATE ledger SET stored = stored + 1 WHERE seq = 1"),
     ("two counts in the ledger that still add up", "I1",
      "UPDATE ledger SET stored = stored - 1, duplicates = duplicates + 1 WHERE seq = 2"),
@@ -40,7 +42,8 @@ def self_test(world):
     world.load.wait_accepted(500)
     world.finish()
     for what, invariant, sql in FALSIFICATIONS:
-        tables = ("processed_events", "event_keys", "ledger", "revenue_transactions", "user_demographics")
+        tables = ("processed_events", "event_keys", "ledger", "revenue_transactions", "user_demographics", "event_counts",
+                  "user_activity")
         world.database.execute("".join(f"CREATE TABLE saved_{t} AS TABLE {t};" for t in tables))
         world.database.execute(sql)
         faults = check_again(world)

@@ -4,7 +4,7 @@
       tables add up: accepted = stored + duplicates + dead-lettered + expired
   I2  no event key twice; stored and dead-lettered are disjoint
   I3  no 4xx event is stored; what is stored was sent, and stands there as it was sent
-  I4  what is derived (revenue, users) equals a recount from the events
+  I4  what is derived (revenue, users, rollups) equals a recount from the events
 
 I5 (recovery) and I6 (memory, descriptors) are measured in world.py. The checker looks once the pipeline has drained, and
 trusts nothing that the roles say of themselves.

@@ -1,4 +1,5 @@
 """What derives from the events, counted again in SQL: 0 differing rows is right (invariant I4)."""
+from harness.rollup_recount import rollup_differences
 
 REVENUE = """
 WITH wanted AS (
@@ -63,3 +64,4 @@ def differences(query, retained_from=None):
         rows = query(sql)
         if rows:
             yield f"{len(rows)} rows of {name} differ from a recount", rows
+    yield from rollup_differences(query)

@@ -31,6 +31,11 @@ def distributed(database):
 WANTED = [("event_keys", "event_key", 1), ("processed_events", "event_key", 1), ("revenue_transactions", "event_key", 1)]
 
 
+# What every transaction adds to, or reads whole.
+LOCAL = ["ledger", "user_demographics", "user_numbers", "user_activity", "user_attributes", "event_counts",
+         "revenue_totals", "cube_totals", "cube_deltas", "request_outcomes", "stream_progress", "retention"]
+
+
 def test_the_schema_can_be_distributed_with_partitions_and_twice(database):
     database.execute(RULES.read_text())
     assert migrate(database).returncode == 0
@@ -39,6 +44,9 @@ def test_the_schema_can_be_distributed_with_partitions_and_twice(database):
         done = migrate(database, "--citus")
         assert (done.returncode, done.stderr) == (0, "")
         assert distributed(database) == WANTED
+    local = database.query("SELECT relname FROM pg_class WHERE relname = ANY(%s) AND NOT EXISTS"
+                           " (SELECT FROM pg_dist_partition WHERE logicalrelid = pg_class.oid)", (LOCAL,))
+    assert sorted(name for name, in local) == sorted(LOCAL)
 
 
 def test_a_new_database_at_once(database):

@@ -3,6 +3,7 @@ import concurrent.futures
 import contextlib
 import os
 import signal
+import socket
 import subprocess
 import time
 
@@ -58,11 +59,11 @@ def test_a_restart_between_two_reports_fails_none(start_role, postgres, database
 
 
 class Locked:
-    """Reports wait as long as this holds the table."""
+    """Reports wait as long as this holds the tables."""
 
     def __init__(self, database):
         self.connection = psycopg2.connect(database.url)
-        self.connection.cursor().execute("LOCK TABLE processed_events IN ACCESS EXCLUSIVE MODE")
+        self.connection.cursor().execute("LOCK TABLE processed_events, event_counts IN ACCESS EXCLUSIVE MODE")
 
     def __enter__(self):
         return self
@@ -97,6 +98,27 @@ def test_the_request_timeout_cancels_the_query(start_role, database):
     assert role.get("/reports/events").status_code == 200
 
 
+def test_who_goes_away_cancels_what_was_asked_for(start_role, database):
+    """One report runs and one waits for its turn: neither is made for nobody."""
+    role = start_role("reporter", env={"REPORT_POOL": "1", "REPORT_TIMEOUT": "60s", "REQUEST_TIMEOUT": "60s"}).wait_ready()
+    with Locked(database):
+        clients = []
+        for waiting in range(2):
+            clients.append(socket.create_connection(("127.0.0.1", role.port)))
+            clients[-1].sendall(b"GET /reports/events HTTP/1.1\r\nHost: a\r\n\r\n")
+            wait_for(lambda n=waiting: role.metrics()["reporter_reports_running"] == 1
+                     and role.metrics()["reporter_queue_depth"] == n, 20, "the report to be taken")
+        wait_for(lambda: active(database) == 1, 10, "the query to run")
+        for client in reversed(clients):
+            client.close()
+        wait_for(lambda: active(database) == 0, 20, "the query to be cancelled")
+        metrics = role.metrics()
+        assert metrics["reporter_reports_running"] == metrics["reporter_queue_depth"] == 0
+        assert metrics['reporter_reports_failed_total{report="events",reason="gone"}'] == 2
+        assert metrics['http_connections_cut_total{reason="gone"}'] == 2
+    assert role.get("/reports/events").status_code == 200
+
+
 def test_too_many_reports_are_refused_at_once(start_role, database):
     role = start_role("reporter", env={"REPORT_POOL": "1", "REPORT_TIMEOUT": "60s", "REQUEST_TIMEOUT": "60s"}).wait_ready()
     queue = 16
@@ -113,18 +135,23 @@ def test_too_many_reports_are_refused_at_once(start_role, database):
     assert statuses == [200] * (queue + 1) + [503] * 10
 
 
+def signal_each(pids, signum):
+    """One that has ended by itself meanwhile keeps the others from nothing."""
+    for pid in pids:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signum)
+
+
 @contextlib.contextmanager
 def frozen(postgres):
     """Nothing of the server moves: the postmaster and every process of it."""
     children = subprocess.run(["ps", "-o", "pid=", "--ppid", str(postgres.pid)], capture_output=True, text=True, check=True)
     pids = [postgres.pid] + [int(pid) for pid in children.stdout.split()]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
+    signal_each(pids, signal.SIGSTOP)
     try:
         yield
     finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
+        signal_each(pids, signal.SIGCONT)
 
 
 def test_a_frozen_database_holds_nothing_for_ever(start_role, postgres, database):

@@ -65,7 +65,7 @@ def ask(reporter, report, **filters):
     assert answer.status_code == 200, answer.text
     # Amounts are read as the decimals they are written as.
     body = json.loads(answer.text, parse_float=Decimal)
-    assert set(body) == {"success", "data", "correlationId", "timestamp"} and body["success"] is True
+    assert set(body) == {"success", "data", "dataThrough", "tookMs", "correlationId", "timestamp"} and body["success"] is True
     assert body["correlationId"] == answer.headers["X-Correlation-Id"]
     return body["data"], answer.text
 

@@ -18,10 +18,10 @@ def roles(**env):
     folder = tempfile.mkdtemp(prefix="sluice-test-roles-")
     started = []
 
-    def start(name, **extra):
+    def start(name, ready=True, **extra):
         role = Role(name, folder, {**env, **extra})
         started.append(role)
-        return role.wait_ready()
+        return role.wait_ready() if ready else role.wait_alive()
 
     try:
         yield start

@@ -37,6 +37,8 @@ static const struct refusal refusals[] = {
     { REPORT_REJECTS, { { "limit", "-1" } }, "limit: takes" },
     { REPORT_REJECTS, { { "before", "0" } }, "before: takes a sequence" },
     { REPORT_REJECTS, { { "before", "18446744073709551616" } }, "before: takes" },
+    { REPORT_EVENTS, { { "format", "xml" } }, "format: takes json or csv" },
+    { REPORT_REJECTS, { { "format", "CSV" } }, "format: takes json or csv" },
     { REPORT_EVENTS, { { "reason", "x" } }, "unknown parameter \"reason\"" },
     { REPORT_EVENTS, { { "from", "yesterday" } }, "from: takes a date-time" },
     { REPORT_EVENTS, { { "from", "2026-01-31" } }, "from: takes a date-time" },
@@ -58,14 +60,43 @@ static const struct refusal refusals[] = {
     { REPORT_EVENTS,
       { { "campaignId", "c" } },
       "/reports/events takes from, to, source, funnelStage, "
-      "eventType" },
+      "eventType, interval, timezone, groupBy, limit, compare" },
     { REPORT_EVENTS,
       { { "from", "2026-01-31T12:00:01Z" }, { "to", "2026-01-31T12:00:00Z" } },
       "from: is later than to" },
     { REPORT_REVENUE,
       { { "eventType", "ad.view" } },
       "/reports/revenue takes from, to, source, "
-      "campaignId, currency" },
+      "campaignId, currency, interval, timezone, groupBy, limit, compare" },
+    { REPORT_EVENTS, { { "interval", "year" } }, "interval: takes minute, hour, day" },
+    { REPORT_EVENTS, { { "timezone", "UTC" } }, "timezone: goes with interval only" },
+    { REPORT_EVENTS,
+      { { "interval", "day" }, { "timezone", "Europe/Berlin'--" } },
+      "timezone: takes the name" },
+    { REPORT_EVENTS, { { "groupBy", "user" } }, "groupBy: takes one or two of source" },
+    { REPORT_EVENTS, { { "groupBy", "source,source" } }, "groupBy: takes one or two" },
+    { REPORT_EVENTS, { { "groupBy", "source," } }, "groupBy: takes one or two" },
+    { REPORT_EVENTS, { { "groupBy", "source,eventType,device" } }, "groupBy: takes one or two" },
+    { REPORT_EVENTS,
+      { { "groupBy", "campaignId" }, { "interval", "day" } },
+      "groupBy: goes with interval only as source" },
+    { REPORT_REVENUE,
+      { { "groupBy", "source,eventType" }, { "interval", "day" } },
+      "groupBy: goes with interval only as source" },
+    { REPORT_REVENUE, { { "limit", "5" } }, "limit: goes with groupBy only" },
+    { REPORT_REVENUE,
+      { { "groupBy", "source" }, { "limit", "5" }, { "interval", "day" } },
+      "limit: goes with groupBy only" },
+    { REPORT_REVENUE, { { "groupBy", "source" }, { "limit", "10001" } }, "limit: takes" },
+    { REPORT_REVENUE, { { "compare", "next" } }, "compare: takes previous" },
+    { REPORT_REVENUE,
+      { { "compare", "previous" }, { "from", "2026-01-31T12:00:00Z" } },
+      "compare: takes a range with both bounds" },
+    { REPORT_REVENUE,
+      { { "compare", "previous" },
+        { "from", "0900-01-31T12:00:00Z" },
+        { "to", "2026-01-31T12:00:00Z" } },
+      "compare: the range before would begin" },
     { REPORT_REVENUE, { { "campaignId", "" } }, "campaignId: is empty" },
     { REPORT_REVENUE, { { "campaignId", "\xff" } }, "campaignId: takes a campaign's id" },
     { REPORT_REVENUE, { { "currency", "US" } }, "currency: takes an ISO 4217 code" },
@@ -75,6 +106,19 @@ static const struct refusal refusals[] = {
       { { "funnelStage", "top" } },
       "/reports/demographics takes from, to, source" },
     { REPORT_DEMOGRAPHICS, { { "interval", "day" } }, "unknown parameter \"interval\"" },
+    { REPORT_FUNNEL, { { "limit", "1001" } }, "limit: takes a whole number from 1 to 1000" },
+    { REPORT_FUNNEL, { { "sort", "clicks" } }, "/reports/funnel takes from, to, source, limit" },
+    { REPORT_CAMPAIGNS, { { "sort", "name" } }, "sort: takes revenue, orders" },
+    { REPORT_CAMPAIGNS, { { "sort", "" } }, "sort: is empty" },
+    { REPORT_CAMPAIGNS, { { "order", "down" } }, "order: takes asc or desc" },
+    { REPORT_CAMPAIGNS, { { "offset", "4294967296" } }, "offset: takes" },
+    { REPORT_CAMPAIGNS, { { "before", "1" } }, "unknown parameter \"before\"" },
+    { REPORT_USER, { { "source", "facebook" } }, "/reports/users/{source}/{userId} takes from" },
+    { REPORT_USER, { { "before", "1769860800000000" } }, "before: takes the place" },
+    { REPORT_USER, { { "before", "x-00112233445566778899aabbccddeeff" } }, "before: takes" },
+    { REPORT_USER, { { "before", "1-00112233445566778899aabbccddeefF" } }, "before: takes" },
+    { REPORT_USER, { { "before", "1-00112233445566778899aabbccddeeff0" } }, "before: takes" },
+    { REPORT_EVENT, { { "to", "2026-01-31T12:00:00Z" } }, "{eventId} takes format" },
 };
 
 struct parsing {
@@ -220,6 +264,77 @@ static void long_and_odd_campaigns(void **state)
     strbuf_release(&p.err);
 }
 
+static void lists_have_defaults(void **state)
+{
+    static const struct {
+        enum report_kind kind;
+        struct parameter query[3];
+        struct report_filter wanted;
+    } cases[] = {
+        { REPORT_FUNNEL, { { NULL, NULL } }, { .limit = 100 } },
+        { REPORT_USER, { { NULL, NULL } }, { .limit = 100 } },
+        { REPORT_CAMPAIGNS, { { NULL, NULL } }, { .limit = 50, .sort = SORT_REVENUE } },
+        { REPORT_CAMPAIGNS,
+          { { "sort", "campaignId" }, { "offset", "0" } },
+          { .limit = 50, .sort = SORT_CAMPAIGN, .ascending = true } },
+        { REPORT_CAMPAIGNS,
+          { { "order", "desc" }, { "sort", "campaignId" } },
+          { .limit = 50, .sort = SORT_CAMPAIGN } },
+        { REPORT_CAMPAIGNS,
+          { { "order", "asc" }, { "limit", "1000" } },
+          { .limit = 1000, .sort = SORT_REVENUE, .ascending = true } },
+        { REPORT_CAMPAIGNS,
+          { { "sort", "averageOrderValue" }, { "offset", "7" } },
+          { .limit = 50, .offset = 7, .sort = SORT_AVERAGE } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const struct report_filter *wanted = &cases[i].wanted;
+        struct parsing p;
+
+        assert_int_equal(parse(&p, cases[i].kind, cases[i].query), 0);
+        assert_int_equal(p.filter.limit, wanted->limit);
+        assert_int_equal(p.filter.offset, wanted->offset);
+        assert_int_equal(p.filter.sort, wanted->sort);
+        assert_int_equal(p.filter.ascending, wanted->ascending);
+        strbuf_release(&p.err);
+    }
+}
+
+static void places_are_exact(void **state)
+{
+    static const struct parameter query[] = {
+        { "before", "1769860800000001-00112233445566778899aabbccddeeff" }, { NULL, NULL }
+    };
+    static const uint8_t key[EVENT_KEY_BYTES] = { 0x00, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77,
+                                                  0x88, 0x99, 0xaa, 0xbb, 0xcc, 0xdd, 0xee, 0xff };
+    struct parsing p;
+
+    (void)state;
+    assert_int_equal(parse(&p, REPORT_USER, query), 0);
+    assert_true(p.filter.before.given);
+    assert_int_equal(p.filter.before.timestamp_usec, NOON + 1);
+    assert_memory_equal(p.filter.before.key.bytes, key, sizeof(key));
+    strbuf_release(&p.err);
+}
+
+static void paths_name_people_and_events(void **state)
+{
+    const struct span good[] = { SPAN("tiktok"), SPAN("a/b") };
+    const struct span bad[] = { SPAN("Tiktok"), SPAN("a/b") };
+    struct parsing p;
+
+    (void)state;
+    assert_int_equal(parse(&p, REPORT_EVENT, (const struct parameter[]){ { NULL, NULL } }), 0);
+    assert_int_equal(filter_parser_path(&p.parser, good), 0);
+    assert_int_equal(p.filter.source, SOURCE_TIKTOK);
+    assert_true(span_eq(p.filter.id, SPAN("a/b")) && p.filter.id.ptr != good[1].ptr);
+    assert_int_equal(filter_parser_path(&p.parser, bad), -EINVAL);
+    assert_string_equal(p.err.ptr, "source: takes facebook or tiktok");
+    strbuf_release(&p.err);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -228,6 +343,9 @@ int main(void)
         cmocka_unit_test(words_become_values),
         cmocka_unit_test(rejects_have_conditions_of_their_own),
         cmocka_unit_test(long_and_odd_campaigns),
+        cmocka_unit_test(lists_have_defaults),
+        cmocka_unit_test(places_are_exact),
+        cmocka_unit_test(paths_name_people_and_events),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

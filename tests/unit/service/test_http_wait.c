@@ -28,7 +28,7 @@ static void answer_held(struct http_post *post UNUSED)
     held_count = 0;
 }
 
-static int open_server(void **state)
+static int open_as(void **state, bool watch_clients)
 {
     static struct http_route routes[] = {
         { "GET", "/hold", hold, let_go, NULL, 0, false },
@@ -38,10 +38,21 @@ static int open_server(void **state)
 
     held_count = forgotten = 0;
     f->options = (struct http_server_options)FIXTURE_OPTIONS;
+    f->options.watch_clients = watch_clients;
     fixture_open(f, routes, ARRAY_SIZE(routes));
     f->answer_post.fn = answer_held;
     *state = f;
     return 0;
+}
+
+static int open_server(void **state)
+{
+    return open_as(state, /* watch_clients= */ false);
+}
+
+static int open_watchful(void **state)
+{
+    return open_as(state, /* watch_clients= */ true);
 }
 
 static void answer_all(struct fixture *f)
@@ -133,12 +144,48 @@ static void who_goes_away_is_forgotten(void **state)
     assert_int_equal(forgotten, 1);
 }
 
+/* Whoever has waited for long and goes, by killing it or in order, is forgotten; the others, those
+ * that have sent more meanwhile as well, get their answers. */
+static void who_goes_away_later_is_forgotten_too(void **state)
+{
+    const struct linger reset = { .l_onoff = 1 };
+    struct fixture *f = *state;
+    _cleanup_close_ int stays = dial(f), pipelines = dial(f);
+    int killed = dial(f), closed = dial(f), closed_with_more = dial(f);
+    _cleanup_(answer_release) struct answer a, first, second;
+
+    say_hold(stays);
+    say_hold(pipelines);
+    say_hold(killed);
+    say_hold(closed);
+    say_hold(closed_with_more);
+    wait_for(&held_count, 5);
+    (void)usleep((useconds_t)LONG_USEC);
+    say(pipelines, "POST /echo HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nab");
+    say(closed_with_more, "POST /echo HTTP/1.1\r\n");
+    assert_return_code(setsockopt(killed, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset)), errno);
+    (void)close(killed);
+    (void)close(closed);
+    (void)close(closed_with_more);
+    wait_for(&forgotten, 3);
+    answer_all(f);
+    hear(stays, &a);
+    assert_int_equal(a.status, 200);
+    hear(pipelines, &first);
+    assert_string_equal(first.body.ptr, "late");
+    hear(pipelines, &second);
+    assert_string_equal(second.body.ptr, "ab");
+    assert_int_equal(forgotten, 3);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(many_at_once, open_server, teardown),
         cmocka_unit_test_setup_teardown(others_are_served, open_server, teardown),
         cmocka_unit_test_setup_teardown(who_goes_away_is_forgotten, open_server, teardown),
+        cmocka_unit_test_setup_teardown(who_goes_away_later_is_forgotten_too, open_watchful,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -98,6 +98,8 @@ static const char *const test_countries[] = { "Ukraine", "Poland", "Österreich"
                                               "Iraq",    "Mali",   "Oman",       "Peru" };
 static const char *const test_cities[] = { "Kyiv", "Warsaw", "Linz", "O'Hara \"x\"" };
 
+static const char *const test_devices[] = { NULL, "mobile", "", "iOS", "desktop" };
+
 static inline void fill_user(struct arena *a, const struct test_event *t, struct event *ev)
 {
     bool facebook = t->source == SOURCE_FACEBOOK;
@@ -147,7 +149,9 @@ static inline struct span test_raw(struct arena *a, const struct test_event *t,
     return test_text(
         a,
         "{\"eventId\":\"e%u\",\"v\":%u,\"name\":%s,\"age\":%s,\"gender\":%s,\"city\":%s,"
-        "\"followers\":%s,\"country\":%s,\"amount\":%s,\"currency\":\"%s\"}",
+        "\"followers\":%s,\"country\":%s,\"amount\":%s,\"currency\":\"%s\","
+        "\"data\":{\"user\":{\"location\":{\"country\":%s}},"
+        "\"engagement\":{\"country\":%s,\"device\":%s}}}",
         t->id, t->version, json_or_null(a, u->name),
         facebook ? test_text(a, "%.1f", u->age).ptr : "null",
         facebook ? json_or_null(a, span_str(event_gender_names[u->gender])) : "null",
@@ -157,7 +161,8 @@ static inline struct span test_raw(struct arena *a, const struct test_event *t,
         t->cents < 0
             ? "null"
             : test_text(a, "\"%lld.%02d\"", (long long)(t->cents / 100), (int)(t->cents % 100)).ptr,
-        ev->engagement.currency);
+        ev->engagement.currency, json_or_null(a, ev->user.country),
+        json_or_null(a, ev->engagement.country), json_or_null(a, ev->engagement.device));
 }
 
 /* Adds an event to the newest message. */
@@ -183,6 +188,7 @@ static inline struct store_event *add_event(struct test_batch *b, const struct t
     ev->type = t->type;
     ev->stage = t->id % 2 ? STAGE_TOP : STAGE_BOTTOM;
     ev->engagement.campaign_id = span_str(t->campaign);
+    ev->engagement.device = span_str(test_devices[t->attributes % ARRAY_SIZE(test_devices)]);
     ev->engagement.has_amount = t->cents >= 0;
     ev->engagement.amount_cents = MAX(t->cents, 0);
     (void)snprintf(ev->engagement.currency, sizeof(ev->engagement.currency), "%s",
@@ -223,10 +229,43 @@ static inline struct test_event random_event(unsigned *seed, unsigned ids, unsig
     return event_of_id((unsigned)rand_r(seed) % ids, users);
 }
 
+/* Rows of a table of rollups that differ from its recount, of all days. */
+#define ROLLUP_DIFFERS(table, recount)                                                             \
+    "WITH days AS (SELECT DISTINCT (timestamp AT TIME ZONE 'UTC')::date AS day"                    \
+    " FROM processed_events), wanted AS (SELECT r.* FROM days, " recount "(day) r),"               \
+    " found AS (" table ")"                                                                        \
+    " SELECT (SELECT count(*) FROM (SELECT * FROM wanted EXCEPT ALL SELECT * FROM found) x)"       \
+    " + (SELECT count(*) FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted) x)"
+
 /* Each answers the number of rows that differ from a recount of processed_events. */
-static const struct {
+struct recount {
     const char *what, *sql;
-} recounts[] = {
+};
+
+static const struct recount rollup_recounts[] = {
+    { "counts", ROLLUP_DIFFERS("SELECT * FROM event_counts", "recount_event_counts") },
+    { "revenue totals", ROLLUP_DIFFERS("SELECT * FROM revenue_totals", "recount_revenue_totals") },
+    { "cubes", ROLLUP_DIFFERS("SELECT bucket, sum(events)::bigint, grain, cube, source,"
+                              " funnel_stage, event_type, campaign_id, country, device, currency,"
+                              " sum(amount) FROM cube_cells GROUP BY grain, bucket, cube, source,"
+                              " funnel_stage, event_type, campaign_id, country, device, currency",
+                              "recount_cube_totals") },
+    { "activity", ROLLUP_DIFFERS("SELECT * FROM user_activity", "recount_user_activity") },
+    { "user numbers", "SELECT count(*) - count(DISTINCT (source, user_no))"
+                      " + count(*) FILTER (WHERE user_no >= next_no OR user_no < 0)"
+                      " FROM user_demographics JOIN user_numbers USING (source)" },
+    { "user attributes in bitmaps",
+      "WITH lists AS (SELECT source, user_no, demographic_values(source, age, gender, country,"
+      " city, followers) AS v FROM user_demographics),"
+      " wanted AS (SELECT user_no >> 13, source, v[i], v[i + 1],"
+      " bit_or(set_bit(no_users(), user_no & 8191, 1)) FROM lists, generate_series(1, 5, 2) AS i"
+      " WHERE v[i + 1] IS NOT NULL GROUP BY 1, 2, 3, 4),"
+      " found AS (SELECT * FROM user_attributes WHERE users <> no_users())"
+      " SELECT (SELECT count(*) FROM (SELECT * FROM wanted EXCEPT ALL SELECT * FROM found) x)"
+      " + (SELECT count(*) FROM (SELECT * FROM found EXCEPT ALL SELECT * FROM wanted) x)" },
+};
+
+static const struct recount recounts[] = {
     { "keys", "SELECT count(*) FROM event_keys k FULL JOIN processed_events e USING (event_key)"
               " WHERE k.digest IS NULL OR e.event_key IS NULL"
               " OR k.event_day <> (e.timestamp AT TIME ZONE 'UTC')::date" },
@@ -257,6 +296,8 @@ static const struct {
       " ORDER BY source, user_id, timestamp DESC, event_key DESC) e USING (source, user_id)"
       " WHERE (u.country_at, u.country_key, u.country)"
       " IS DISTINCT FROM (e.timestamp, e.event_key, e.data->>'country')" },
+    { "where events are found", "SELECT count(*) FROM processed_events e JOIN event_keys k"
+                                " USING (event_key) WHERE k.event_at IS DISTINCT FROM timestamp" },
     { "ledger rows",
       "SELECT count(*) FROM ledger WHERE events <> stored + duplicates + dead + expired"
       " OR conflicts > duplicates" },
@@ -264,16 +305,27 @@ static const struct {
                     " - (SELECT count(*) FROM processed_events))" },
 };
 
-/* 0 when every table is what the events make it; says what is not. */
-UNUSED static int batches_recount(PGconn *conn)
+static inline int recount_each(PGconn *conn, const struct recount *list, size_t count)
 {
     int wrong = 0;
 
-    for (size_t i = 0; i < ARRAY_SIZE(recounts); i++) {
-        long n = pg_number(conn, recounts[i].sql);
+    for (size_t i = 0; i < count; i++) {
+        long n = pg_number(conn, list[i].sql);
         if (n != 0)
-            fprintf(stderr, "%s: %ld rows differ from the recount\n", recounts[i].what, n);
+            fprintf(stderr, "%s: %ld rows differ from the recount\n", list[i].what, n);
         wrong += n != 0;
     }
     return wrong;
+}
+
+/* 0 when every rollup is what the events make it; says what is not. */
+UNUSED static int rollups_recount(PGconn *conn)
+{
+    return recount_each(conn, rollup_recounts, ARRAY_SIZE(rollup_recounts));
+}
+
+/* Every table. */
+UNUSED static int batches_recount(PGconn *conn)
+{
+    return recount_each(conn, recounts, ARRAY_SIZE(recounts)) + rollups_recount(conn);
 }

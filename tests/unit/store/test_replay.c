@@ -119,7 +119,8 @@ static void fingerprint(const struct fixture *f, char ret[256])
         " (SELECT md5(string_agg((to_jsonb(t) - 'processed_at')::text, '' ORDER BY seq))"
         "  FROM ledger t),"
         " (SELECT md5(string_agg(t::text, '' ORDER BY event_key)) FROM revenue_transactions t),"
-        " (SELECT md5(string_agg(t::text, '' ORDER BY source, user_id)) FROM user_demographics t))";
+        " (SELECT md5(string_agg((to_jsonb(t) - 'user_no')::text, '' ORDER BY source, user_id))"
+        "  FROM user_demographics t))";
 
     (void)snprintf(ret, 256, "%s", pg_value(f->conn, sql));
 }
@@ -150,9 +151,17 @@ static const struct {
     { "DELETE FROM ledger; DELETE FROM processed_events WHERE " SOME(2), true, false, false },
     { "DELETE FROM ledger; DELETE FROM event_keys WHERE " SOME(2), false, true, false },
     { "DELETE FROM ledger; DELETE FROM event_keys; DELETE FROM processed_events;"
-      " DELETE FROM revenue_transactions; DELETE FROM user_demographics",
+      " DELETE FROM revenue_transactions; DELETE FROM user_demographics; TRUNCATE event_counts,"
+      " revenue_totals, cube_totals, cube_deltas, user_activity, user_attributes",
       false, false, false },
 };
+
+/* A user's bitmaps go with the number that its lost row had. */
+static const char bitmaps_sql[] =
+    "TRUNCATE user_activity, user_attributes; UPDATE user_demographics SET listed = NULL;"
+    "INSERT INTO user_activity SELECT r.* FROM (SELECT DISTINCT (timestamp AT TIME ZONE 'UTC')"
+    "::date AS day FROM processed_events) days, recount_user_activity(day) r;"
+    "SELECT relist_users(array_agg(source), array_agg(user_id)) FROM user_demographics";
 
 static void test_what_was_lost_comes_back(void **state)
 {
@@ -177,8 +186,10 @@ static void test_what_was_lost_comes_back(void **state)
         fingerprint(f, after);
         assert_string_equal(before, after);
         assert_int_equal(second.restored + second.rekeyed + second.added + second.unclear, 0);
+        if (strstr(damages[i].sql, "user_demographics"))
+            (void)pg_value(f->conn, bitmaps_sql);
+        assert_int_equal(batches_recount(f->conn), 0);
     }
-    assert_int_equal(batches_recount(f->conn), 0);
 }
 
 /* The first stored wins: another payload of the id never takes its place. */

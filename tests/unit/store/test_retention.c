@@ -143,8 +143,9 @@ static void test_nothing_to_do(void **state)
     pass.days = 36500; /* a hundred years */
     pass_to_end(f, &pass);
     assert_true(pass.moved);
-    assert_int_equal(
-        pass.days_dropped + pass.events_dropped + pass.revenue_deleted + pass.keys_deleted, 0);
+    assert_int_equal(pass.days_dropped + pass.events_dropped + pass.revenue_deleted +
+                         pass.rollups_deleted + pass.keys_deleted,
+                     0);
     assert_int_equal(batches_recount(f->conn), 0);
     pass = pass_of(0);
     pass_to_end(f, &pass);
@@ -179,6 +180,11 @@ static void test_drops_and_counts(void **state)
 
     store_days(f);
     set_boundary(f->conn, DAY_THREE);
+    /* Deltas and what they were merged into. */
+    (void)pg_value(f->conn, "SELECT merge_cube_deltas();"
+                            "INSERT INTO cube_deltas SELECT bucket, 1, cube, source, funnel_stage,"
+                            " event_type, campaign_id, country, device, currency, 1"
+                            " FROM cube_totals WHERE bucket < '" DAY_THREE "'");
     /* Of the keys, some were stored long enough ago: 8 days and more. */
     (void)pg_value(f->conn, "UPDATE event_keys SET stored_day = stored_day - 9"
                             " WHERE event_day IN ('2026-01-02', '2026-01-03')");
@@ -188,6 +194,7 @@ static void test_drops_and_counts(void **state)
     assert_int_equal(pass.revenue_deleted, PER_DAY);
     assert_int_equal(pass.keys_deleted, PER_DAY);
     check_dropped(f);
+    assert_int_equal(rollups_recount(f->conn), 0);
     assert_string_equal(pg_value(f->conn, "SELECT string_agg(DISTINCT event_day::text, ' ')"
                                           " FROM event_keys"),
                         "2026-01-01 2026-01-03 2026-01-04 2026-01-05");
@@ -217,13 +224,17 @@ static void test_in_chunks(void **state)
     (void)pg_value(f->conn,
                    "INSERT INTO event_keys SELECT gen_random_uuid(), 1, '2026-01-01', '2026-01-01'"
                    " FROM generate_series(1, 100000)");
+    (void)pg_value(f->conn, "INSERT INTO cube_deltas SELECT '2026-01-02 23:00:00+00', 1,"
+                            " 'revenue', 'facebook', 'top', 'ad.view', 'c' || i, 'Chad', 'iOS',"
+                            " 'EUR', 1 FROM generate_series(1, 15000) i");
     set_boundary(f->conn, "2026-01-01");
     pass_to_end(f, &pass);
-    assert_int_equal(pass.revenue_deleted + pass.keys_deleted, 0);
+    assert_int_equal(pass.revenue_deleted + pass.rollups_deleted + pass.keys_deleted, 0);
     set_boundary(f->conn, DAY_THREE);
     pass = pass_of(0);
     pass_to_end(f, &pass);
     assert_int_equal(pass.revenue_deleted, 45000);
+    assert_int_equal(pass.rollups_deleted, 15000);
     assert_int_equal(pass.keys_deleted, 100000);
     assert_int_equal(pg_number(f->conn, "SELECT revenue_deleted + keys_deleted FROM retention"),
                      145000);

@@ -332,7 +332,9 @@ static void test_partition_dropped_behind_our_back(void **state)
     (void)add_plain(&b, 1);
     assert_int_equal(write_batch(f, &b), 0);
     (void)pg_value(f->conn, "DROP TABLE processed_events_20260101");
-    (void)pg_value(f->conn, "TRUNCATE event_keys, user_demographics, ledger");
+    (void)pg_value(f->conn,
+                   "TRUNCATE event_keys, user_demographics, ledger, event_counts,"
+                   " revenue_totals, cube_totals, cube_deltas, user_activity, user_attributes");
     test_batch_init(&later);
     (void)add_message(&later, 2);
     (void)add_plain(&later, 2);
