@@ -23,14 +23,21 @@ struct rollup {
     unsigned dimensions; /* it can be grouped and filtered by */
     const char *cube;    /* in cube_totals and cube_deltas; NULL = a table of its own */
     const char *table;
-    const char *count, *amount; /* its columns */
-    const char *raw;            /* the same facts from the events, as e */
+    const char *count, *amount;  /* its columns */
+    const char *raw;             /* the same facts from the events, as e */
+    const char *raw_of_campaign; /* of those that the filter wants; NULL = no shorter way */
 };
 
 #define RAW_EVENTS "event_facts e"
 #define RAW_REVENUE                                                                                \
     "(SELECT timestamp, source, currency, amount, coalesce(campaign_id, '') AS campaign_id"        \
     " FROM revenue_transactions) e"
+/* The transactions of one campaign, by the index that has them together. */
+#define RAW_REVENUE_OF_CAMPAIGN                                                                    \
+    "(SELECT timestamp, source, currency, amount, campaign_id FROM revenue_transactions"           \
+    " WHERE campaign_id = $7 UNION ALL SELECT timestamp, source, currency, amount, ''"             \
+    " FROM revenue_transactions WHERE $7 = 'unknown' AND campaign_id IS NULL) e"
+
 /* Both sides of the join are looked up by time for each piece: OFFSET 0 keeps the planner from
  * joining all transactions with all events first. */
 #define RAW_REVENUE_FACTS                                                                          \
@@ -41,19 +48,19 @@ struct rollup {
 
 /* Cheapest first. */
 static const struct rollup rollups[] = {
-    { SUBJECT_EVENTS, OF_EVENT, NULL, "event_counts", "events", "0", RAW_EVENTS },
+    { SUBJECT_EVENTS, OF_EVENT, NULL, "event_counts", "events", "0", RAW_EVENTS, NULL },
     { SUBJECT_EVENTS, OF_EVENT | COUNTRY | DEVICE, "country_device", NULL, "events", "0",
-      RAW_EVENTS },
+      RAW_EVENTS, NULL },
     { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | DEVICE, "campaign_device", NULL, "events", "0",
-      RAW_EVENTS },
+      RAW_EVENTS, NULL },
     { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | COUNTRY, "campaign_country", NULL, "events", "0",
-      RAW_EVENTS },
+      RAW_EVENTS, NULL },
     { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE), NULL, "revenue_totals", "transactions", "amount",
-      RAW_REVENUE },
+      RAW_REVENUE, NULL },
     { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE) | CAMPAIGN, "campaign_revenue", NULL, "events",
-      "amount", RAW_REVENUE },
+      "amount", RAW_REVENUE, RAW_REVENUE_OF_CAMPAIGN },
     { SUBJECT_REVENUE, OF_EVENT | CAMPAIGN | COUNTRY | DEVICE, "revenue", NULL, "events", "amount",
-      RAW_REVENUE_FACTS },
+      RAW_REVENUE_FACTS, NULL },
 };
 
 static const char *const columns[DIMENSION_COUNT] = {
@@ -104,9 +111,8 @@ static void add_filters(struct strbuf *sql, const struct report_facts *facts, co
     else
         (void)strbuf_addf(sql, " AND %s.currency = $6::text", alias);
     if (facts->filter->campaign_id.ptr)
-        (void)strbuf_addf(sql,
-                          " AND (%s.campaign_id = $7 OR ($7 = 'unknown' AND %s.campaign_id = ''))",
-                          alias, alias);
+        (void)strbuf_addf(
+            sql, " AND %s.campaign_id IN ($7, CASE $7 WHEN 'unknown' THEN '' ELSE $7 END)", alias);
     else if (facts->subject == SUBJECT_REVENUE)
         (void)strbuf_adds(sql, " AND $7::text IS NULL");
 }
@@ -133,27 +139,54 @@ static void add_source(struct strbuf *sql, const struct report_facts *facts,
     add_filters(sql, facts, alias);
 }
 
-static void add_rollup(struct strbuf *sql, const struct report_facts *facts,
-                       const struct rollup *rollup)
-{
-    char from[64], where[256];
+/* A campaign is looked up bucket by bucket: between the buckets of a piece lie all other campaigns.
+ * There are buckets on the days of event_counts only. */
+#define GRAIN "make_interval(mins => nullif(p.grain, 0))"
+#define DAYS_WITH(first_or_last)                                                                   \
+    "(SELECT " first_or_last "(bucket) FROM event_counts WHERE grain = 1440)"
+#define BUCKET_BY_BUCKET                                                                           \
+    "LATERAL generate_series(greatest(p.lo, " DAYS_WITH("min") "), least(p.hi, " DAYS_WITH(        \
+        "max") " + interval '1 day') - " GRAIN ", " GRAIN ") AS s (bucket) ON true"                \
+               " JOIN cube_totals c"
 
-    if (!rollup->cube) {
-        (void)snprintf(from, sizeof(from), "%s c", rollup->table);
-        add_source(sql, facts, rollup, "c", from,
-                   REPORT_IN_PIECE " AND c.bucket >= " REPORT_RETAINED_FROM);
-        return;
-    }
-    (void)snprintf(where, sizeof(where),
-                   "c.cube = '%s' AND " REPORT_IN_PIECE " AND c.bucket >= " REPORT_RETAINED_FROM,
-                   rollup->cube);
-    add_source(sql, facts, rollup, "c", "cube_totals c", where);
+static void add_cube(struct strbuf *sql, const struct report_facts *facts,
+                     const struct rollup *rollup)
+{
+    bool one = facts->filter->campaign_id.ptr;
+    char where[256];
+
+    (void)snprintf(where, sizeof(where), "c.cube = '%s' AND %s AND c.bucket >= %s", rollup->cube,
+                   one ? "c.grain = p.grain AND c.bucket = s.bucket" : REPORT_IN_PIECE,
+                   REPORT_RETAINED_FROM);
+    add_source(sql, facts, rollup, "c", one ? BUCKET_BY_BUCKET : "cube_totals c", where);
     (void)snprintf(where, sizeof(where),
                    "d.cube = '%s' AND p.grain > 0 AND d.bucket >= p.lo AND d.bucket < p.hi"
                    " AND d.bucket >= " REPORT_RETAINED_FROM,
                    rollup->cube);
     (void)strbuf_adds(sql, " UNION ALL ");
     add_source(sql, facts, rollup, "d", "cube_deltas d", where);
+}
+
+static void add_table(struct strbuf *sql, const struct report_facts *facts,
+                      const struct rollup *rollup)
+{
+    char from[64];
+
+    (void)snprintf(from, sizeof(from), "%s c", rollup->table);
+    add_source(sql, facts, rollup, "c", from,
+               REPORT_IN_PIECE " AND c.bucket >= " REPORT_RETAINED_FROM);
+}
+
+static void add_raw(struct strbuf *sql, const struct report_facts *facts,
+                    const struct rollup *rollup)
+{
+    const char *from = rollup->raw_of_campaign && facts->filter->campaign_id.ptr
+                           ? rollup->raw_of_campaign
+                           : rollup->raw;
+
+    add_source(sql, facts, rollup, "e", from,
+               "p.grain = 0 AND e.timestamp >= p.lo AND e.timestamp < p.hi"
+               " AND e.timestamp >= " REPORT_RETAINED_FROM);
 }
 
 static void add_keys(struct strbuf *sql, const struct report_facts *facts, bool named)
@@ -176,11 +209,12 @@ static void write_sql(struct strbuf *sql, const struct report_facts *facts,
     (void)strbuf_adds(sql, "WITH pieces AS (SELECT * FROM unnest($1::int[], $2::timestamptz[],"
                            " $3::timestamptz[], $4::int[]) AS p (grain, lo, hi, slot)),"
                            " facts AS (");
-    add_rollup(sql, facts, rollup);
+    if (rollup->cube)
+        add_cube(sql, facts, rollup);
+    else
+        add_table(sql, facts, rollup);
     (void)strbuf_adds(sql, " UNION ALL ");
-    add_source(sql, facts, rollup, "e", rollup->raw,
-               "p.grain = 0 AND e.timestamp >= p.lo AND e.timestamp < p.hi"
-               " AND e.timestamp >= " REPORT_RETAINED_FROM);
+    add_raw(sql, facts, rollup);
     (void)strbuf_adds(sql, "), sums AS (SELECT slot");
     add_keys(sql, facts, true);
     (void)strbuf_adds(sql, ", sum(n)::bigint AS n, sum(amount) AS total FROM facts GROUP BY slot");
