@@ -150,14 +150,14 @@ int reporter_main(int argc, char **argv)
 {
     static const struct service_dependency dependencies[] = { { "database", database_ok } };
     static const struct http_route routes[] = {
+        { "GET", "/", handle_page, NULL, NULL, 0, false },
+        { "GET", "/assets/*", handle_page, NULL, NULL, 0, false },
+        { "GET", "/live", handle_live, NULL, NULL, 0, false },
         { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0, false },
         { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0, false },
         { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0,
           false },
         { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
-        { "GET", "/", handle_page, NULL, NULL, 0, false },
-        { "GET", "/assets/*", handle_page, NULL, NULL, 0, false },
-        { "GET", "/live", handle_live, NULL, NULL, 0, false },
     };
     static const struct service_role role = {
         .name = "reporter",
