@@ -12,7 +12,7 @@
 #define WATCHERS_MAX 64
 #define READ_EVERY_USEC (1 * USEC_PER_SEC)
 #define READ_AGAIN_USEC (5 * USEC_PER_SEC) /* while a server is away */
-#define BEAT_EVERY_USEC (10 * USEC_PER_SEC)
+#define BEAT_EVERY_USEC (5 * USEC_PER_SEC)
 #define FIGURES_MAX_BYTES 4096
 #define QUEUE_MAX_BYTES (16 * FIGURES_MAX_BYTES)
 
