@@ -1,6 +1,6 @@
 /* What the panels share: loading, empty and error states, the link to the CSV, the table beside a chart. */
 
-import { $, h } from "./dom.js";
+import { $, $$, h } from "./dom.js";
 import { reportUrl } from "./api.js";
 
 export class Panel {
@@ -27,6 +27,16 @@ export class Panel {
     this.root.dataset.state = state;
     this.body.hidden = state !== "filled";
     this.state.hidden = state === "filled";
+  }
+
+  /* What is drawn anew, be it by itself, does not take the focus away from who works with it. */
+  keepingFocus(show) {
+    const stops = () => $$("button, a, [tabindex]", this.root);
+    const place = stops().indexOf(document.activeElement);
+    show();
+    if (place < 0 || document.activeElement !== document.body) return;
+    const now = stops().slice(0, place + 1).filter((stop) => !stop.disabled);
+    now.at(-1)?.focus({ preventScroll: true });
   }
 
   filled() {

@@ -55,14 +55,8 @@ function showLegend(legend, sets, again) {
     return h("button", { type: "button", "aria-pressed": String(!set.hidden), onclick: () => {
       if (!hiddenTypes.delete(set.label)) hiddenTypes.add(set.label);
       again();
-      keepFocus(legend, set.label);
     } }, swatch, set.label);
   }));
-}
-
-/* The legend is made anew: the focus stays on the same button. */
-function keepFocus(legend, label) {
-  [...legend.children].find((button) => button.textContent === label)?.focus();
 }
 
 export class EventsPanel extends Panel {
@@ -76,7 +70,7 @@ export class EventsPanel extends Panel {
     this.csv("events", parameters);
     if (!data.totalEvents) return this.empty();
     this.filled();
-    this.show(data, context);
+    this.keepingFocus(() => this.show(data, context));
     return null;
   }
 
@@ -85,7 +79,7 @@ export class EventsPanel extends Panel {
     const labels = data.series.map((bucket) => label(bucket.start));
     const sets = typeSets(data.series, data.eventsByType);
     this.sub(`by ${context.interval}, ${context.tz}`);
-    showLegend($(".legend", this.root), sets, () => this.show(data, context));
+    showLegend($(".legend", this.root), sets, () => this.keepingFocus(() => this.show(data, context)));
     draw($("canvas", this.root), { labels, sets, stacked: true, short, long: count,
       about: `Events by ${context.interval} and type: ${count(data.totalEvents)} in all. The button Table shows the figures.` });
     this.table(["Start", "All", ...sets.map((set) => set.label)], data.series.map((bucket, i) =>
@@ -110,7 +104,8 @@ export class RevenuePanel extends Panel {
     this.csv("revenue", parameters);
     if (!data.transactionCount) return this.empty("No orders in this range.");
     this.filled();
-    this.show(data, context, currencies.filter((code) => code !== data.currency));
+    const others = currencies.filter((code) => code !== data.currency);
+    this.keepingFocus(() => this.show(data, context, others));
     return null;
   }
 
@@ -190,7 +185,7 @@ export class CampaignsPanel extends Panel {
     if (!data.campaigns.length) return this.empty("No campaign had a click or an order in this range.");
     this.filled();
     context.campaigns(data.campaigns.map((campaign) => campaign.campaignId));
-    this.show(data, context);
+    this.keepingFocus(() => this.show(data, context));
     return null;
   }
 
