@@ -75,13 +75,19 @@ export class Health {
     this.tick();
   }
 
+  /* Figures come when they change: seconds without a message had no event. */
   rate(now) {
-    if (!this.last || now.stored === null || now.at <= this.last.at) return;
-    const seconds = (now.at - this.last.at) / 1000;
-    const rate = Math.max(0, now.stored - this.last.stored) / seconds;
-    /* Seconds without a message had no event. */
-    for (let gap = Math.min(KEPT, Math.round(seconds)); gap > 1; gap--) this.rates.push(rate);
-    this.rates.push(rate);
+    if (this.last && now.stored !== null && now.at > this.last.at) {
+      const seconds = Math.max(1, (Date.now() - this.ratedTo) / 1000);
+      const rate = Math.max(0, now.stored - this.last.stored) / seconds;
+      for (let i = Math.min(KEPT, Math.round(seconds)); i > 0; i--) this.rates.push(rate);
+    }
+    this.ratedTo = Date.now();
+    this.rates = this.rates.slice(-KEPT);
+  }
+
+  idle() {
+    for (; this.last && Date.now() - this.ratedTo > 2500; this.ratedTo += 1000) this.rates.push(0);
     this.rates = this.rates.slice(-KEPT);
   }
 
@@ -102,7 +108,7 @@ export class Health {
     this.card("accepted", "Accepted", (estimate ? "≈ " : "") + count(sum("accepted")), "events taken in, ever");
     this.card("stored", "Stored", count(sum("stored")), "each event once");
     this.card("duplicates", "Duplicates", count(sum("duplicates")), "sent more than once");
-    this.card("rejected", "Rejected", count(rejected), `kept for a look: ${count(figures.unreadable)} not readable`);
+    this.card("rejected", "Rejected", count(rejected), `kept, ${count(figures.unreadable)} of them no JSON`);
     this.card("waiting", "Waiting", count(sum("waitingMessages")), "messages not stored yet");
     $(".sources", this.body).replaceChildren(...Object.entries(figures.sources).map(([source, s]) =>
       h("p", {}, h("strong", {}, SOURCES[source] ?? source), s === null ? " – no figures" :
@@ -115,6 +121,7 @@ export class Health {
     $("#fresh-text").textContent = this.root.dataset.state !== "ok" ? $("#health-state").textContent
       : seconds === null ? "live" : `complete up to ${ago(seconds)}`;
     $("#fresh").dataset.state = this.root.dataset.state ?? "away";
+    if (this.root.dataset.state === "ok") this.idle();
     if (this.rates.length > 1) {
       const data = [...Array(KEPT - this.rates.length).fill(null), ...this.rates];
       draw(this.canvas, { type: "line", labels: data.map((_, i) => (i === KEPT - 1 ? "now" : `−${KEPT - 1 - i} s`)),

@@ -19,9 +19,9 @@ function showTile(id, value, percentValue, absolute) {
     line.textContent = "";
     return;
   }
-  line.classList.add(absolute > 0 ? "up" : absolute < 0 ? "down" : "same");
-  line.textContent = percentValue === null || percentValue === undefined
-    ? (absolute ? "none in the period before" : "as in the period before")
+  const known = percentValue !== null && percentValue !== undefined;
+  line.classList.add(!known ? "same" : absolute > 0 ? "up" : absolute < 0 ? "down" : "same");
+  line.textContent = !known ? (absolute ? "none in the period before" : "as in the period before")
     : `${change(percentValue)} against the period before`;
 }
 
@@ -211,7 +211,8 @@ export class CampaignsPanel extends Panel {
     return h("tr", { class: chosen ? "chosen" : null },
       h("th", { scope: "row" }, h("button", { type: "button", class: "link", "aria-pressed": String(chosen),
         title: "Revenue of this campaign only", onclick: () => context.choose(chosen ? "" : id) }, id)),
-      h("td", { class: "number" }, bar(campaign.revenue / most, PALETTE[2]), money(campaign.revenue, currency)),
+      h("td", { class: "number" }, bar(campaign.revenue / most, PALETTE[2]),
+        h("span", { class: "amount" }, money(campaign.revenue, currency))),
       h("td", { class: "number" }, count(campaign.orders)), h("td", { class: "number" }, count(campaign.buyers)),
       h("td", { class: "number" }, money(campaign.averageOrderValue, currency)),
       h("td", { class: "number" }, count(campaign.clicks)));

@@ -13,7 +13,8 @@
 #include "store/progress.h"
 
 #define CONNECT_TIMEOUT_USEC (2 * UINT64_C(1000000))
-#define DATABASE_TIMEOUT_USEC (10 * UINT64_C(1000000)) /* the first reading counts the whole ledger */
+#define DATABASE_TIMEOUT_USEC                                                                      \
+    (10 * UINT64_C(1000000)) /* the first reading counts the whole ledger */
 #define BUS_TIMEOUT_USEC (2 * UINT64_C(1000000))
 #define WHY_MAX 512
 

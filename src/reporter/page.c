@@ -39,8 +39,8 @@ static const char *type_of(const char *name)
     static const struct {
         const char *end, *type;
     } types[] = {
-        { ".html", "text/html; charset=utf-8" },      { ".css", "text/css; charset=utf-8" },
-        { ".js", "text/javascript; charset=utf-8" },  { ".svg", "image/svg+xml" },
+        { ".html", "text/html; charset=utf-8" },     { ".css", "text/css; charset=utf-8" },
+        { ".js", "text/javascript; charset=utf-8" }, { ".svg", "image/svg+xml" },
         { ".txt", "text/plain; charset=utf-8" },
     };
 

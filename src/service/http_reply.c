@@ -68,8 +68,8 @@ void http_reply(struct http_request *req, unsigned status, const char *content_t
     void *bytes = body.len ? (void *)(uintptr_t)body.ptr : nothing;
 
     http_send_response(exchange_of(req), CONN_SENDING, status, content_type,
-                  MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY), headers,
-                  header_count);
+                       MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY),
+                       headers, header_count);
 }
 
 void http_reply_take(struct http_request *req, unsigned status, const char *content_type,
@@ -80,7 +80,8 @@ void http_reply_take(struct http_request *req, unsigned status, const char *cont
 
     if (!response)
         free(body);
-    http_send_response(exchange_of(req), CONN_SENDING, status, content_type, response, headers, header_count);
+    http_send_response(exchange_of(req), CONN_SENDING, status, content_type, response, headers,
+                       header_count);
 }
 
 void http_reply_error_body(const struct http_request *req, const char *code, const char *message,

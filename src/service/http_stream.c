@@ -152,7 +152,7 @@ void http_streams_end(struct http_loop *loop)
 {
     struct http_conn *conn;
 
-    TAILQ_FOREACH (conn, &loop->lists[LIST_STREAMING], link)
-        if (conn->stream)
-            http_stream_end(conn->stream);
+    TAILQ_FOREACH(conn, &loop->lists[LIST_STREAMING], link)
+    if (conn->stream)
+        http_stream_end(conn->stream);
 }

@@ -29,6 +29,6 @@ struct progress {
 int progress_update(struct db *db, const char *stream, uint64_t ack_floor, struct progress *p,
                     struct strbuf *err) MUST_CHECK;
 
-/* All messages that the streams took before this moment are stored; 0 when none has told yet. 0 or a
- * db_outcome. */
+/* All messages that the streams took before this moment are stored; 0 when none has told yet. 0 or
+ * a db_outcome. */
 int progress_through(struct db *db, int64_t *ret_usec, struct strbuf *err) MUST_CHECK;
