@@ -13,6 +13,7 @@ COPY tests/CMakeLists.txt tests/
 COPY bench bench
 COPY sql sql
 COPY src src
+COPY web web
 RUN cmake -S . -B build -G Ninja && ninja -C build sluice && strip build/sluice
 
 FROM debian:bookworm-slim

@@ -5,6 +5,12 @@
 function(sluice_embed target folder pattern symbol)
   file(GLOB files CONFIGURE_DEPENDS ${CMAKE_SOURCE_DIR}/${folder}/${pattern})
   list(SORT files)
+  sluice_embed_files(${target} ${symbol} ${files})
+endfunction()
+
+# The same of files named one by one, in their order.
+function(sluice_embed_files target symbol)
+  set(files ${ARGN})
   set(out ${CMAKE_BINARY_DIR}/embedded/${symbol}.c)
   set(text "#include \"base/embedded.h\"\n\n")
   set(rows "")

@@ -24,6 +24,13 @@ static double read_running(void *ctx)
     return pool_running(r->pool);
 }
 
+static double read_watchers(void *ctx)
+{
+    struct reporter *r = ctx;
+
+    return live_watchers(r->live);
+}
+
 static double read_database_ok(void *ctx)
 {
     struct reporter *r = ctx;
@@ -63,6 +70,8 @@ void reporter_metrics_register(struct reporter *r)
                      NULL, read_queued, r);
     metrics_gauge_fn(m, "reporter_reports_running", "Reports that the database works on.", NULL,
                      read_running, r);
+    metrics_gauge_fn(m, "reporter_live_watchers", "Pages that are open on the live figures.", NULL,
+                     read_watchers, r);
     metrics_gauge_fn(m, "reporter_database_up",
                      "Whether the database answers and has the schema: 1 or 0.", NULL,
                      read_database_ok, r);

@@ -104,6 +104,10 @@ static int reporter_start(struct service *s, struct strbuf *err)
     if (result == 0)
         result = start_monitor(r, err);
     if (result == 0)
+        result = page_new(&r->page, err);
+    if (result == 0)
+        result = live_new(s, &r->live, err);
+    if (result == 0)
         service_on_minute(s, on_minute);
     return result;
 }
@@ -119,6 +123,8 @@ static void reporter_stop(struct service *s)
     r->rejects = pool_free(r->rejects);
     r->monitor = monitor_free(r->monitor);
     r->samples = reporter_samples_free(r->samples);
+    r->live = live_free(r->live);
+    r->page = page_free(r->page);
     free(r);
     s->state = NULL;
 }
@@ -130,10 +136,29 @@ static bool database_ok(struct service *s, struct strbuf *err)
     return monitor_ok(r->monitor, err);
 }
 
+static void handle_page(struct http_request *req, void *ctx)
+{
+    struct service *s = ctx;
+    struct reporter *r = s->state;
+
+    page_answer(r->page, req);
+}
+
+static void handle_live(struct http_request *req, void *ctx)
+{
+    struct service *s = ctx;
+    struct reporter *r = s->state;
+
+    live_watch(r->live, req);
+}
+
 int reporter_main(int argc, char **argv)
 {
     static const struct service_dependency dependencies[] = { { "database", database_ok } };
     static const struct http_route routes[] = {
+        { "GET", "/", handle_page, NULL, NULL, 0, false },
+        { "GET", "/assets/*", handle_page, NULL, NULL, 0, false },
+        { "GET", "/live", handle_live, NULL, NULL, 0, false },
         { "GET", "/reports/events", reports_handle_events, reports_aborted, NULL, 0, false },
         { "GET", "/reports/revenue", reports_handle_revenue, reports_aborted, NULL, 0, false },
         { "GET", "/reports/demographics", reports_handle_demographics, reports_aborted, NULL, 0,

@@ -3,7 +3,9 @@
 
 #include "base/macros.h"
 #include "reporter/filter.h"
+#include "reporter/live.h"
 #include "reporter/monitor.h"
+#include "reporter/page.h"
 #include "reporter/pool.h"
 #include "reporter/samples.h"
 #include "service/service.h"
@@ -28,6 +30,8 @@ struct reporter {
     struct pool *rejects; /* reads dead letters */
     struct monitor *monitor;
     struct samples *samples;
+    struct page *page;
+    struct live *live;
     struct metric_counter *generated[REPORT_COUNT];
     struct metric_histogram *duration[REPORT_COUNT];
     struct metric_counter *failed[REPORT_COUNT][FAILURE_COUNT];

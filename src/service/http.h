@@ -118,6 +118,23 @@ void http_reply(struct http_request *req, unsigned status, const char *content_t
 void http_reply_take(struct http_request *req, unsigned status, const char *content_type,
                      char *body, size_t len, const struct http_header *headers,
                      size_t header_count);
+/* An answer that goes on, such as server-sent events: 200, and then whatever is sent, until
+ * http_stream_end(), the client leaves, it reads too slowly, or the server drains. It has no
+ * deadline, does not count as in flight and does not hold up a drain. All on the request's loop. */
+struct http_stream;
+/* Called once, whatever ended it; the stream MUST NOT be used any more. */
+typedef void (*http_stream_fn)(void *ctx);
+/* NULL when there is none: no memory (the connection is closed), or a HEAD request; ended is not
+ * called then. queue_max: how many bytes may wait for a slow client, which is dropped beyond them.
+ */
+struct http_stream *http_reply_stream(struct http_request *req, const char *content_type,
+                                      const struct http_header *headers, size_t header_count,
+                                      size_t queue_max, http_stream_fn ended, void *ctx) MUST_CHECK;
+/* Bytes are copied. A client that has left, or is too slow, is noticed here: ended() comes soon. */
+void http_stream_send(struct http_stream *stream, struct span bytes);
+/* Ends it when all that was sent has gone out. */
+void http_stream_end(struct http_stream *stream);
+
 /* The error shape of docs/http-api.md:
  * {"success":false,"error","code","correlationId","timestamp"}. */
 void http_reply_error(struct http_request *req, unsigned status, const char *code,

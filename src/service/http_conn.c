@@ -16,6 +16,7 @@ static enum conn_list list_of(enum conn_phase phase)
         [CONN_IDLE] = LIST_IDLE,           [CONN_RECEIVING] = LIST_ACTIVE,
         [CONN_HANDLING] = LIST_ACTIVE,     [CONN_SENDING] = LIST_SENDING,
         [CONN_LINGERING] = LIST_LINGERING, [CONN_CLOSING] = LIST_CLOSING,
+        [CONN_STREAMING] = LIST_STREAMING,
     };
 
     return lists[phase];

@@ -200,6 +200,7 @@ static void on_drain(struct http_post *post)
     loop->draining = true;
     loop->drained_usec = clock_mono_usec();
     (void)MHD_quiesce_daemon(loop->mhd);
+    http_streams_end(loop);
     if (atomic_fetch_sub(&s->accepting, 1) > 1)
         return;
     if (s->options.listen_fd < 0)

@@ -5,6 +5,8 @@
  *
  *   IDLE ──request line──► RECEIVING ──whole body──► HANDLING ──answer──► SENDING ──last byte──►
  * IDLE └──refused with body bytes to come──► LINGERING ──► CLOSING
+ *
+ * An answer that goes on is STREAMING instead of SENDING: no deadline, not in flight.
  */
 #pragma once
 
@@ -23,12 +25,22 @@ enum conn_phase {
     CONN_SENDING,   /* the answer is going out */
     CONN_LINGERING, /* refused; what still comes is discarded */
     CONN_CLOSING,   /* shut down; MHD is about to notice */
+    CONN_STREAMING, /* an answer that goes on */
 };
 
 /* How a connection waits for its handler's answer. */
 enum conn_wait { WAIT_NONE, WAIT_PARKED, WAIT_SUSPENDED };
 
-enum conn_list { LIST_IDLE, LIST_ACTIVE, LIST_SENDING, LIST_LINGERING, LIST_CLOSING, LIST_COUNT };
+/* Those from LIST_CLOSING on have no deadlines. */
+enum conn_list {
+    LIST_IDLE,
+    LIST_ACTIVE,
+    LIST_SENDING,
+    LIST_LINGERING,
+    LIST_CLOSING,
+    LIST_STREAMING,
+    LIST_COUNT
+};
 
 /* What a refusal is counted as. */
 enum http_reason {
@@ -86,7 +98,8 @@ struct http_conn {
     struct http_client *client; /* NULL without limits by address */
     int fd;                     /* borrowed from MHD */
     enum conn_wait wait;
-    uint64_t parked_usec; /* since when, if parked */
+    uint64_t parked_usec;       /* since when, if parked */
+    struct http_stream *stream; /* of an answer that goes on */
 };
 TAILQ_HEAD(http_conns, http_conn);
 
@@ -211,6 +224,15 @@ extern const struct http_refusal http_refusal_too_large, http_refusal_busy, http
 /* http_reply.c */
 void http_reply_error_body(const struct http_request *req, const char *code, const char *message,
                            struct strbuf *out);
+
+/* Takes the response over; NULL (no memory) closes the connection instead. phase: what the
+ * connection is in while it goes out. */
+void http_send_response(struct exchange *ex, enum conn_phase phase, unsigned status,
+                        const char *content_type, struct MHD_Response *response,
+                        const struct http_header *headers, size_t count);
+
+/* http_stream.c: a draining loop's streams end. */
+void http_streams_end(struct http_loop *loop);
 
 /* http_deadline.c */
 void http_deadlines_expire(struct http_loop *loop);

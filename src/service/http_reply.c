@@ -19,7 +19,8 @@ static void add_headers(struct exchange *ex, struct MHD_Response *response,
     (void)MHD_add_response_header(response, "X-Correlation-Id", ex->req.correlation_id.ptr);
     for (size_t i = 0; i < count; i++)
         (void)MHD_add_response_header(response, headers[i].name, headers[i].value);
-    if (ex->refusal.close || atomic_load_explicit(&s->draining, memory_order_relaxed))
+    if (ex->refusal.close || ex->conn->phase == CONN_STREAMING ||
+        atomic_load_explicit(&s->draining, memory_order_relaxed))
         (void)MHD_add_response_header(response, MHD_HTTP_HEADER_CONNECTION, "close");
 }
 
@@ -32,10 +33,9 @@ static void log_answer(struct exchange *ex, unsigned status, uint64_t usec)
               KV_UINT("status", status), KV_UINT("usec", usec));
 }
 
-/* Takes the response over; NULL (no memory) closes the connection instead. */
-static void send_response(struct exchange *ex, unsigned status, const char *content_type,
-                          struct MHD_Response *response, const struct http_header *headers,
-                          size_t count)
+void http_send_response(struct exchange *ex, enum conn_phase phase, unsigned status,
+                        const char *content_type, struct MHD_Response *response,
+                        const struct http_header *headers, size_t count)
 {
     struct http_conn *conn = ex->conn;
     uint64_t usec = clock_mono_usec() - ex->req.started_usec;
@@ -44,10 +44,10 @@ static void send_response(struct exchange *ex, unsigned status, const char *cont
     /* From another thread, or twice, it would work most of the time: better to fail in the first
      * test. */
     assert(pthread_equal(pthread_self(), conn->loop->self) && !ex->replied);
+    ex->replied = true;
+    http_conn_set_phase(conn, phase);
     if (response)
         add_headers(ex, response, content_type, headers, count);
-    ex->replied = true;
-    http_conn_set_phase(conn, CONN_SENDING);
     stat_add(&conn->loop->answered, 1);
     http_metrics_answer(conn->loop->server, ex->route, status, usec);
     log_answer(ex, status, usec);
@@ -67,9 +67,9 @@ void http_reply(struct http_request *req, unsigned status, const char *content_t
     static char nothing[1];
     void *bytes = body.len ? (void *)(uintptr_t)body.ptr : nothing;
 
-    send_response(exchange_of(req), status, content_type,
-                  MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY), headers,
-                  header_count);
+    http_send_response(exchange_of(req), CONN_SENDING, status, content_type,
+                       MHD_create_response_from_buffer(body.len, bytes, MHD_RESPMEM_MUST_COPY),
+                       headers, header_count);
 }
 
 void http_reply_take(struct http_request *req, unsigned status, const char *content_type,
@@ -80,7 +80,8 @@ void http_reply_take(struct http_request *req, unsigned status, const char *cont
 
     if (!response)
         free(body);
-    send_response(exchange_of(req), status, content_type, response, headers, header_count);
+    http_send_response(exchange_of(req), CONN_SENDING, status, content_type, response, headers,
+                       header_count);
 }
 
 void http_reply_error_body(const struct http_request *req, const char *code, const char *message,
@@ -112,7 +113,7 @@ void http_reply_error(struct http_request *req, unsigned status, const char *cod
     strbuf_init(&body, ERROR_MAX_BYTES);
     http_reply_error_body(req, code, message, &body);
     if (strbuf_error(&body)) {
-        send_response(exchange_of(req), status, NULL, NULL, NULL, 0);
+        http_send_response(exchange_of(req), CONN_SENDING, status, NULL, NULL, NULL, 0);
         return;
     }
     http_reply(req, status, "application/json", strbuf_span(&body), headers, header_count);

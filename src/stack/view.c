@@ -16,7 +16,7 @@ static const struct {
     const char *rest;
 } rows[] = {
     { UNIT_GATEWAY, "http", "/webhook/events   takes events" },
-    { UNIT_REPORTER, "http", "/reports/events   answers reports" },
+    { UNIT_REPORTER, "http", "/   the dashboard; /reports/... answers reports" },
     { UNIT_FB_COLLECTOR, "http", "/metrics" },
     { UNIT_TTK_COLLECTOR, "http", "/metrics" },
     { UNIT_PROMETHEUS, "http", "" },
