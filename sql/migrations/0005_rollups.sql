@@ -115,7 +115,15 @@ CREATE VIEW cube_cells AS
 COMMENT ON VIEW cube_cells IS 'cube_totals as they stand: with cube_deltas. A cell may have several rows: add them up';
 
 CREATE FUNCTION merge_cube_deltas() RETURNS bigint
-LANGUAGE sql AS $$
+LANGUAGE plpgsql VOLATILE AS $$
+DECLARE
+    merged bigint;
+BEGIN
+    -- Two at a time would wait for each other's rows; and most of the time there is nothing to do.
+    IF NOT EXISTS (SELECT FROM cube_deltas)
+       OR NOT pg_try_advisory_xact_lock(hashtextextended('sluice.cubes', 0)) THEN
+        RETURN 0;
+    END IF;
     WITH taken AS (
         DELETE FROM cube_deltas RETURNING *
     ), hours AS (
@@ -130,7 +138,7 @@ LANGUAGE sql AS $$
                currency, source, funnel_stage, sum(events)::bigint, sum(amount)
         FROM hours
         GROUP BY cube, day, campaign_id, country, event_type, device, currency, source, funnel_stage
-    ), merged AS (
+    ), stored AS (
         INSERT INTO cube_totals AS t (grain, cube, bucket, campaign_id, country, event_type, device, currency, source,
                                       funnel_stage, events, amount)
         SELECT * FROM cells
@@ -138,11 +146,13 @@ LANGUAGE sql AS $$
         ON CONFLICT (cube, grain, bucket, campaign_id, country, event_type, device, currency, source, funnel_stage)
         DO UPDATE SET events = t.events + excluded.events, amount = t.amount + excluded.amount
     )
-    SELECT count(*) FROM taken
+    SELECT count(*) INTO merged FROM taken;
+    RETURN merged;
+END
 $$;
 
 COMMENT ON FUNCTION merge_cube_deltas() IS
-    'Moves what is committed in cube_deltas into cube_totals; says how many rows. Two at a time would wait for each other';
+    'Moves what is committed in cube_deltas into cube_totals; says how many rows. Does nothing while another one is at it';
 
 -- Who. Users of a source have numbers, and sets of users are bitmaps: bit n of chunk c is user c * 8192 + n.
 

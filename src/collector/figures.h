@@ -21,7 +21,7 @@ struct figures {
     struct metric_histogram *fetch_seconds, *commit_seconds, *delay_seconds;
     struct metric_gauge *pending, *ack_pending, *redelivered, *lag_bytes, *lag_seconds;
     struct metric_gauge *stream_bytes, *stream_max_bytes, *stream_oldest;
-    struct metric_counter *trimmed, *pruned, *dropped, *upkeep_failures;
+    struct metric_counter *trimmed, *pruned, *dropped, *merged, *upkeep_failures;
     struct metric_gauge *database_bytes, *connections, *connections_max, *partition_tomorrow;
     struct metric_gauge *jetstream_bytes, *jetstream_max_bytes;
     struct metric_gauge *letters, *letter_bytes, *letter_max_bytes;

@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "collector/server_figures.h"
+#include "store/cube_merge.h"
 #include "store/ledger_prune.h"
 #include "store/retention.h"
 #include "store/service_metrics.h"
@@ -13,16 +14,19 @@
 #define CONNECT_USEC UINT64_C(3000000)
 /* Counting a large day takes its time; it keeps nobody waiting. */
 #define STATEMENT_USEC UINT64_C(600000000)
+/* How old a delta of the cubes may grow: merging seldom is cheaper, and makes reports read more. */
+#define MERGE_USEC (2 * (uint64_t)USEC_PER_SEC)
 #define SCHEMA_WAIT_USEC UINT64_C(250000)
 #define JOIN_TICK_USEC UINT64_C(20000)
 #define ERROR_TEXT_MAX 512
 
 struct upkeep {
     struct collector *c;
-    struct db *db; /* connected during a round only: its end gives the locks back */
+    struct db *db; /* disconnected at the end of a round: that gives the locks back */
     pthread_t thread;
     struct halt ended; /* the thread is about to end */
     bool runs;
+    bool fails; /* the last thing that was done */
 };
 
 static bool is_stopping(const struct upkeep *u)
@@ -113,38 +117,66 @@ static int drop_old(struct upkeep *u, struct strbuf *err)
     return r;
 }
 
-static void do_round(struct upkeep *u)
+static int do_round(struct upkeep *u, struct strbuf *err)
+{
+    int r = server_figures_update(u->c, u->db, err);
+
+    if (r == 0)
+        r = prune_ledger(u, err);
+    if (r == 0 && !is_stopping(u))
+        r = drop_old(u, err);
+    db_disconnect(u->db);
+    return r;
+}
+
+static int merge_cubes(struct upkeep *u, struct strbuf *err)
+{
+    uint64_t merged;
+    int r = cube_merge(u->db, &merged, err);
+
+    metric_add(u->c->figures.merged, r == 0 ? merged : 0);
+    return r;
+}
+
+/* Of failures in a row the first is told. */
+static void note_failure(struct upkeep *u, const struct strbuf *err)
+{
+    metric_add(u->c->figures.upkeep_failures, 1);
+    if (!u->fails)
+        log_warn(u->c->log, "upkeep.retry", "the upkeep of the database could not be done",
+                 KV_BUF("error", err), KV_STR("then", "trying again every few seconds"));
+    u->fails = true;
+}
+
+static void do_due(struct upkeep *u, uint64_t *round_due)
 {
     _cleanup_strbuf_ struct strbuf err;
-    struct collector *c = u->c;
     int r;
 
     strbuf_init(&err, ERROR_TEXT_MAX);
-    r = server_figures_update(c, u->db, &err);
+    r = merge_cubes(u, &err);
+    if (r == 0 && !is_stopping(u) && clock_mono_usec() >= *round_due) {
+        r = do_round(u, &err);
+        *round_due = clock_mono_usec() + u->c->settings->upkeep_interval_usec;
+    }
     if (r == 0)
-        r = prune_ledger(u, &err);
-    if (r == 0 && !is_stopping(u))
-        r = drop_old(u, &err);
-    db_disconnect(u->db);
-    if (r == 0 || is_stopping(u))
-        return;
-    metric_add(c->figures.upkeep_failures, 1);
-    log_warn(c->log, "upkeep.retry", "the upkeep of the database could not be done",
-             KV_BUF("error", &err), KV_STR("then", "trying again after UPKEEP_INTERVAL"));
+        u->fails = false;
+    else if (!is_stopping(u))
+        note_failure(u, &err);
 }
 
 static void *run(void *upkeep)
 {
     struct upkeep *u = upkeep;
     struct collector *c = u->c;
-    uint64_t delay;
+    uint64_t delay, round_due = 0;
 
     do {
         delay = SCHEMA_WAIT_USEC;
         if (!atomic_load(&c->schema_ready) || !atomic_load(&c->layout_ready))
             continue;
-        do_round(u);
-        delay = c->settings->upkeep_interval_usec;
+        do_due(u, &round_due);
+        delay = MIN(MERGE_USEC, c->settings->upkeep_interval_usec);
     } while (!halt_wait(&c->stopping, delay));
     halt_set(&u->ended);
     return NULL;
