@@ -58,11 +58,11 @@ def test_a_restart_between_two_reports_fails_none(start_role, postgres, database
 
 
 class Locked:
-    """Reports wait as long as this holds the table."""
+    """Reports wait as long as this holds the tables."""
 
     def __init__(self, database):
         self.connection = psycopg2.connect(database.url)
-        self.connection.cursor().execute("LOCK TABLE processed_events IN ACCESS EXCLUSIVE MODE")
+        self.connection.cursor().execute("LOCK TABLE processed_events, event_counts IN ACCESS EXCLUSIVE MODE")
 
     def __enter__(self):
         return self
