@@ -26,54 +26,35 @@ static const char events_sql[] =
 
 enum events_column { EVENTS_SOURCE, EVENTS_TOP, EVENTS_BOTTOM };
 
-#define STEP(alias, count, type)                                                                   \
-    "coalesce(sum(" count ") FILTER (WHERE " alias ".event_type = '" type "'), 0)"
-#define STEPS(alias, count)                                                                        \
-    alias ".campaign_id, " STEP(alias, count, "ad.click") " AS clicks, " STEP(                     \
-        alias, count, "checkout.complete") " AS checkouts"
+#define STEP(count, type) "coalesce(sum(" count ") FILTER (WHERE event_type = '" type "'), 0)"
+#define STEPS(count)                                                                               \
+    "SELECT campaign_id, " STEP(count, "ad.click") " AS clicks, " STEP(                            \
+        count, "checkout.complete") " AS checkouts FROM pieces p"
 /* The span of types is there for the index: it passes over most others without a look at rows. */
-#define OF_STEP(alias)                                                                             \
-    alias ".event_type IN ('ad.click', 'checkout.complete') AND " alias                            \
-          ".event_type >= 'ad.click'"                                                              \
-          " AND " alias ".event_type <= 'checkout.complete' AND " alias ".campaign_id <> ''"       \
-          " AND ($4::text IS NULL OR " alias ".source = $4)"
+#define OF_STEP                                                                                    \
+    " WHERE event_type IN ('ad.click', 'checkout.complete') AND event_type >= 'ad.click'"          \
+    " AND event_type <= 'checkout.complete' AND campaign_id <> ''"                                 \
+    " AND ($4::text IS NULL OR source = $4) GROUP BY campaign_id"
+#define STEPS_IN_TOTALS                                                                            \
+    STEPS("c.events")                                                                              \
+    " JOIN cube_totals c ON c.cube = 'campaign_device' AND " REPORT_IN_PIECE                       \
+    " AND c.bucket >= " REPORT_RETAINED_FROM OF_STEP
+#define STEPS_IN_DELTAS                                                                            \
+    STEPS("d.events")                                                                              \
+    " JOIN cube_deltas d ON d.cube = 'campaign_device' AND p.grain > 0 AND d.bucket >= p.lo"       \
+    " AND d.bucket < p.hi AND d.bucket >= " REPORT_RETAINED_FROM OF_STEP
+#define STEPS_IN_RAW                                                                               \
+    STEPS("1")                                                                                     \
+    " JOIN processed_events e ON p.grain = 0 AND e.timestamp >= p.lo AND e.timestamp < p.hi"       \
+    " AND e.timestamp >= " REPORT_RETAINED_FROM OF_STEP
 
 /* Each part is grouped by itself, which leaves few rows to sort. $5: how many campaigns. */
 static const char campaigns_sql[] =
-    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), steps AS ("
-    "SELECT " STEPS(
-        "c",
-        "c.events") " FROM pieces p"
-                    " JOIN cube_totals c ON c.cube = 'campaign_device' AND " REPORT_IN_PIECE
-                    " AND c.bucket >= " REPORT_RETAINED_FROM " WHERE " OF_STEP(
-                        "c") " GROUP BY c.campaign_id"
-                             " UNION ALL SELECT " STEPS(
-                                 "d",
-                                 "d.events") " FROM pieces p"
-                                             " JOIN cube_deltas d ON d.cube = 'campaign_device' "
-                                             "AND p.grain > 0 AND d.bucket >= p.lo"
-                                             " AND d.bucket < p.hi AND d.bucket "
-                                             ">= " REPORT_RETAINED_FROM " WHERE " OF_STEP(
-                                                 "d") " GROUP BY d.campaign_id"
-                                                      " UNION ALL SELECT " STEPS(
-                                                          "e",
-                                                          "1") " FROM pieces p"
-                                                               " JOIN processed_events e ON "
-                                                               "p.grain = 0 AND e.timestamp >= "
-                                                               "p.lo AND e.timestamp < p.hi"
-                                                               " AND e.timestamp "
-                                                               ">= " REPORT_RETAINED_FROM
-                                                               " WHERE " OF_STEP(
-                                                                   "e") " GROUP BY e.campaign_id)"
-                                                                        " SELECT campaign_id, "
-                                                                        "sum(clicks)::bigint AS "
-                                                                        "clicks, "
-                                                                        "sum(checkouts)::bigint,"
-                                                                        " count(*) OVER () FROM "
-                                                                        "steps GROUP BY "
-                                                                        "campaign_id ORDER BY "
-                                                                        "clicks DESC, campaign_id"
-                                                                        " LIMIT $5::bigint";
+    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), steps AS (" STEPS_IN_TOTALS
+    " UNION ALL " STEPS_IN_DELTAS " UNION ALL " STEPS_IN_RAW ")"
+    " SELECT campaign_id, sum(clicks)::bigint AS clicks, sum(checkouts)::bigint,"
+    " count(*) OVER () FROM steps GROUP BY campaign_id ORDER BY clicks DESC, campaign_id"
+    " LIMIT $5::bigint";
 
 enum campaigns_column { CAMPAIGN, CLICKS, CHECKOUTS, CAMPAIGN_COUNT };
 

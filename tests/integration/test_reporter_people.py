@@ -75,8 +75,8 @@ def path_of(*segments):
     return "/reports/" + "/".join(urllib.parse.quote(segment, safe="") for segment in segments)
 
 
-def random_range(rng):
-    """Open or closed; bounds anywhere, on hours, on midnights, in one and the same hour."""
+def random_range(rng, events):
+    """Open or closed; bounds anywhere, on hours, on midnights, in one and the same hour, on events that lie close."""
     def bound():
         when = NOW - datetime.timedelta(seconds=rng.uniform(-3600, (SPAN_HOURS + 2) * 3600))
         return rng.choice([when, when, when.replace(minute=0, second=0, microsecond=0),
@@ -84,7 +84,11 @@ def random_range(rng):
 
     start, end = sorted([bound(), bound()])
     near = start + datetime.timedelta(minutes=rng.uniform(0, 90))
-    return rng.choice([(None, None), (start, None), (None, end), (start, end), (start, end), (start, near)])
+    times = sorted(oracle.moment(e) for e in events)
+    first = rng.randrange(len(times))
+    last = min(first + rng.randrange(40), len(times) - 1)
+    return rng.choice([(None, None), (start, None), (None, end), (start, end), (start, end), (start, near),
+                       (times[first], times[last]), (times[first], times[last])])
 
 
 def bounds(start, end):
@@ -99,7 +103,7 @@ def check_range(data, kept, start, end):
 
 
 def kept_of(events, rng):
-    start, end = random_range(rng)
+    start, end = random_range(rng, events)
     source = rng.choice([None, None, "facebook", "tiktok"])
     kept = [e for e in oracle.in_range(events, start, end) if source in (None, e["source"])]
     return start, end, source, kept
@@ -281,7 +285,7 @@ def test_users(reporter, events, profiles):
     users = [u for u in profiles if u[1] in ODD] + rng.sample(sorted(profiles), 60)
     for source, user_id in users:
         own = [e for e in events if user_of(e) == (source, user_id)]
-        start, end = random_range(rng)
+        start, end = random_range(rng, own)
         kept = oracle.in_range(own, start, end)
         data, found = pages_of(reporter, path_of("users", source, user_id), limit=rng.choice([None, 7, 50]),
                                **bounds(start, end))
