@@ -79,13 +79,27 @@ static void drop(struct http_stream *st)
     resume(st);
 }
 
+/* NULL: no memory. The stream belongs to its response. */
+static struct MHD_Response *make_response(struct http_stream *st)
+{
+    struct MHD_Response *response =
+        st ? MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, st, on_free)
+           : NULL;
+
+    if (response)
+        st->conn->stream = st;
+    else
+        free(st);
+    return response;
+}
+
 struct http_stream *http_reply_stream(struct http_request *req, const char *content_type,
                                       const struct http_header *headers, size_t header_count,
                                       size_t queue_max, http_stream_fn ended, void *ctx)
 {
-    struct exchange *ex = exchange_of(req);
-    struct MHD_Response *response = NULL;
+    struct http_conn *conn = exchange_of(req)->conn;
     int buffer = SOCKET_BUFFER_BYTES;
+    struct MHD_Response *response;
     struct http_stream *st;
     bool gone = false;
 
@@ -93,23 +107,19 @@ struct http_stream *http_reply_stream(struct http_request *req, const char *cont
         http_reply(req, 200, content_type, SPAN_NONE, headers, header_count);
         return NULL;
     }
+    (void)setsockopt(conn->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
     st = calloc(1, sizeof(*st));
     if (st) {
-        *st = (struct http_stream){ .conn = ex->conn, .gone = &gone, .ended = ended, .ctx = ctx };
+        *st = (struct http_stream){ .conn = conn, .gone = &gone, .ended = ended, .ctx = ctx };
         strbuf_init(&st->queue, queue_max);
-        (void)setsockopt(ex->conn->fd, SOL_SOCKET, SO_SNDBUF, &buffer, sizeof(buffer));
-        response =
-            MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, BLOCK_BYTES, on_read, st, on_free);
-        if (!response)
-            free(st);
-        else
-            ex->conn->stream = st;
     }
-    http_send_response(ex, CONN_STREAMING, 200, content_type, response, headers, header_count);
+    response = make_response(st);
+    http_send_response(exchange_of(req), CONN_STREAMING, 200, content_type, response, headers,
+                       header_count);
     if (!response || gone)
         return NULL;
-    st->gone = NULL;
-    return st;
+    conn->stream->gone = NULL;
+    return conn->stream;
 }
 
 /* The room of what has gone out is used again. */
