@@ -156,9 +156,9 @@ static void register_upkeep(const struct naming *n)
                                  "Stored events, of any source, that this instance dropped because "
                                  "of RETENTION_DAYS.",
                                  NULL);
-    f->merged = metrics_counter(n->m, named(n, "cube_deltas_merged_total").s,
-                                "Rows of cube_deltas that this instance moved into cube_totals.",
-                                NULL);
+    f->merged =
+        metrics_counter(n->m, named(n, "cube_deltas_merged_total").s,
+                        "Rows of cube_deltas that this instance moved into cube_totals.", NULL);
     f->upkeep_failures = metrics_counter(n->m, named(n, "upkeep_failures_total").s,
                                          "Rounds of upkeep that failed.", NULL);
 }

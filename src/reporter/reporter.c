@@ -12,8 +12,9 @@
 /* Waiting reports for each that runs: with a second each, the last one waits a quarter of a minute.
  */
 #define QUEUE_PER_WORKER 16
-/* Ten million events of a thousand campaigns over a month, asked for at any ends, have 70 MB. */
-#define CACHE_BYTES (96 * 1024 * 1024)
+/* Of days that many reports ask for. Ten million events of a thousand campaigns over a month, asked
+ * for at any ends, have 70 MB: a reporter is to stay small, and what was not asked for lately goes. */
+#define CACHE_BYTES (24 * 1024 * 1024)
 
 static const char *report_url(const struct settings *settings)
 {
