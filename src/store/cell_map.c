@@ -76,7 +76,8 @@ static int compare_cells(const void *a, const void *b, void *ctx)
 
 uint32_t *cell_map_sorted(const struct cell_map *map)
 {
-    uint32_t *order = arena_array(map->arena, uint32_t, map->count);
+    const size_t count = map->count;
+    uint32_t *order = arena_array(map->arena, uint32_t, count);
 
     if (!order)
         return NULL;

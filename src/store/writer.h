@@ -76,9 +76,9 @@ DEFINE_CLEANUP(struct store_writer *, store_writer_free)
  * in it can never be stored: find it with store_try(). DB_REFUSED: a person must act. *err for a
  * person.
  *
- * A batch of more than some 250 UTC days takes several transactions of whole messages, because each
- * partition costs locks. When a later one of them fails, what the earlier ones committed is found
- * as `seen` by the next call. */
+ * A batch of more than some 250 UTC days or 50,000 events takes several transactions of whole
+ * messages, because each partition costs locks and each user's activity memory. When a later one of
+ * them fails, what the earlier ones committed is found as `seen` by the next call. */
 int store_write(struct store_writer *w, struct store_batch *batch, struct strbuf *err) MUST_CHECK;
 
 /* Tries the events first..first+count-1 of the batch as store_write() would and rolls back: 0 they

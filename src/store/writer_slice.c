@@ -10,6 +10,8 @@
 #include "store/writer_internal.h"
 
 #define SLICE_DAYS_MAX 250
+/* Each may be a bitmap of its own, in memory and in a parameter (writer_activity.c). */
+#define SLICE_EVENTS_MAX 50000
 
 /* Days by their number: two that share a bit are so far apart that counting them once is no matter.
  */
@@ -47,7 +49,8 @@ bool slice_next(const struct store_batch *batch, struct batch_slice *slice)
         size_t end = events_end(batch, event, message);
         for (; event < end; event++)
             day_add(&days, clock_day_of(batch->events[event].event.timestamp_usec));
-        if (days.count > SLICE_DAYS_MAX && slice->message_count)
+        if ((days.count > SLICE_DAYS_MAX || end - slice->event_first > SLICE_EVENTS_MAX) &&
+            slice->message_count)
             break;
         slice->message_count++;
         slice->event_count = event - slice->event_first;
