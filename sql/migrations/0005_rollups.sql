@@ -340,6 +340,7 @@ CREATE TABLE rollup_state (
 
 INSERT INTO rollup_state (epoch) VALUES (0);
 
+COMMENT ON TABLE rollup_state IS 'One row: what reporters compare before they trust what they kept';
 COMMENT ON COLUMN rollup_state.epoch IS 'Goes up when rollups change other than by the events that are stored';
 
 -- Recounts from the events: what the rollups of a UTC day must be. They fill, verify and mend them.
