@@ -106,6 +106,11 @@ int bus_stream_state_within(struct bus *bus, const char *stream, uint64_t timeou
  * or later, that of its next message when there is none. */
 int bus_stream_seq_since(struct bus *bus, const char *stream, int64_t nsec, uint64_t *ret_seq,
                          struct strbuf *err) MUST_CHECK;
+/* When the stream took the first message it holds whose sequence is at least seq. 1: *ret_usec, by
+ * the server's wall clock, cut to microseconds. 0: it holds none. -ENOENT: there is no such stream;
+ * -ENOTCONN, -ETIMEDOUT: try again; -EIO: refused. */
+int bus_stream_time_from(struct bus *bus, const char *stream, uint64_t seq, int64_t *ret_usec,
+                         struct strbuf *err) MUST_CHECK;
 /* Deletes the messages from first_seq to below_seq - 1, some ten thousand a second; what is missing
  * among them does not matter. Every one of them MUST have been acked by all consumers.
  * *ret_deleted: how many, also when it fails (-ENOTCONN, -ETIMEDOUT: try again). -EIO: none, in the

@@ -183,6 +183,8 @@ static int start_threads(struct collector *c, struct strbuf *err)
     if (r == 0)
         r = start_watch(c, &c->trim, &c->trim_runs, trim_run, "trim");
     if (r == 0)
+        r = start_watch(c, &c->freshness, &c->freshness_runs, freshness_run, "freshness");
+    if (r == 0)
         r = samples_new(c, &c->samples, err);
     if (r == 0)
         r = upkeep_new(c, &c->upkeep, err);
@@ -248,6 +250,8 @@ static void collector_stop(struct service *s)
     c->samples = samples_free(c->samples);
     if (c->trim_runs)
         (void)pthread_join(c->trim, NULL);
+    if (c->freshness_runs)
+        (void)pthread_join(c->freshness, NULL);
     if (c->bus_watch_runs)
         (void)pthread_join(c->bus_watch, NULL);
     if (c->db_watch_runs)

@@ -2,7 +2,8 @@
  * One collector process: what its threads share. Per worker a thread that pulls and decodes
  * (fetch.c) and one that writes (write.c); for the process one that keeps messages alive and
  * watches the bus (bus_watch.c), one that watches the database (db_watch.c), one that stores metric
- * samples (samples.c), one that trims the stream (trim.c), one that drops what is old (upkeep.c).
+ * samples (samples.c), one that trims the stream (trim.c), one that tells how far it is stored
+ * (freshness.c), one that drops what is old (upkeep.c).
  */
 #pragma once
 
@@ -77,8 +78,8 @@ struct collector {
     uint32_t worker_count;
     struct samples *samples;
     struct upkeep *upkeep;
-    pthread_t bus_watch, db_watch, trim;
-    bool bus_watch_runs, db_watch_runs, trim_runs;
+    pthread_t bus_watch, db_watch, trim, freshness;
+    bool bus_watch_runs, db_watch_runs, trim_runs, freshness_runs;
 };
 
 /* How long an answer of a dependency counts for readiness. */

@@ -13,3 +13,6 @@ void *db_watch_run(void *collector);
 
 /* Keeps room in the source's stream, until c->stopping is set. */
 void *trim_run(void *collector);
+
+/* Tells through which moment the stream is stored. */
+void *freshness_run(void *collector);

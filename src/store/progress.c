@@ -22,6 +22,14 @@ static const char sql[] =
 static const char through_sql[] =
     "SELECT (extract(epoch FROM min(through)) * 1000000)::bigint FROM stream_progress";
 
+/* told_at moves also while `through` stands still: it says that a collector is there. */
+static const char tell_sql[] =
+    "INSERT INTO stream_progress AS t (stream, through)"
+    " VALUES ($1, least('epoch'::timestamptz + $2::bigint * interval '1 microsecond', now()))"
+    " ON CONFLICT (stream) DO UPDATE"
+    " SET through = greatest(t.through, excluded.through), told_at = now()"
+    " WHERE t.told_at NOT BETWEEN now() - interval '0.7 s' AND now()";
+
 static int query(struct db *db, const char *text, const struct pg_params *params,
                  PGresult **ret_rows, struct strbuf *err)
 {
@@ -83,6 +91,18 @@ int progress_update(struct db *db, const char *stream, uint64_t ack_floor, struc
     next.seq = ack_floor;
     *p = next;
     return 0;
+}
+
+int progress_tell(struct db *db, const char *stream, int64_t through_usec, struct strbuf *err)
+{
+    _cleanup_result_ PGresult *res = NULL;
+    struct pg_params params = { 0 };
+    char usec[NUMBER_TEXT_MAX];
+
+    (void)snprintf(usec, sizeof(usec), "%" PRId64, through_usec);
+    pg_param_text(&params, stream);
+    pg_param_text(&params, usec);
+    return query(db, tell_sql, &params, &res, err);
 }
 
 int progress_through(struct db *db, int64_t *ret_usec, struct strbuf *err)

@@ -29,6 +29,13 @@ struct progress {
 int progress_update(struct db *db, const char *stream, uint64_t ack_floor, struct progress *p,
                     struct strbuf *err) MUST_CHECK;
 
+/* Tells that all messages which the stream took before this moment are stored. An earlier moment
+ * than was told before changes nothing, nor does a later one than now in the database's own time:
+ * whose clock runs ahead promises nothing. Several may tell; most of it is passed over, so that
+ * the row is written about once a second. 0 or a db_outcome. */
+int progress_tell(struct db *db, const char *stream, int64_t through_usec,
+                  struct strbuf *err) MUST_CHECK;
+
 /* All messages that the streams took before this moment are stored; 0 when none has told yet. 0 or
  * a db_outcome. */
 int progress_through(struct db *db, int64_t *ret_usec, struct strbuf *err) MUST_CHECK;
