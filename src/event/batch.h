@@ -71,6 +71,7 @@ struct batch_reader {
     struct batch_run run;
     uint32_t left;  /* event lines left in the run */
     uint32_t index; /* of the next event in the message */
+    uint32_t runs;  /* context lines read */
 };
 
 void batch_reader_init(struct batch_reader *r, struct span payload, struct arena *arena);

@@ -119,6 +119,7 @@ static int read_context(struct batch_reader *r)
         return -EBADMSG;
     r->run = run;
     r->left = run.count;
+    r->runs++;
     return 0;
 }
 
