@@ -100,8 +100,8 @@ static int open_run(struct reading *rd)
     w->message_runs[w->message_run_count++] = (struct store_run){
         .correlation_id = run->correlation_id,
         .received_usec = run->received_usec,
-        .accepted = -1,
-        .rejected = -1,
+        .accepted = run->accepted,
+        .rejected = run->rejected,
         .message = rd->message,
     };
     return 0;
