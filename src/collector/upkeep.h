@@ -1,6 +1,7 @@
 /*
  * What keeps the database from growing for ever: every UPKEEP_INTERVAL one collector prunes the
- * ledger of each stream, and one does what RETENTION_DAYS and METRICS_DAYS ask for. Which ones
+ * ledger of each stream, and one does what RETENTION_DAYS and METRICS_DAYS ask for and forgets what
+ * became of old requests. Which ones
  * decide locks in the database; the others find them taken and wait for the next time.
  */
 #pragma once
