@@ -313,7 +313,7 @@ CREATE TABLE request_outcomes (
 );
 
 CREATE INDEX request_outcomes_correlation_idx ON request_outcomes (correlation_id);
-CREATE INDEX request_outcomes_processed_brin ON request_outcomes USING brin (processed_at);
+CREATE INDEX request_outcomes_processed_idx ON request_outcomes (processed_at);
 
 COMMENT ON TABLE request_outcomes IS
     'One row per run of a JetStream message (the events that one request put into it), written with them; kept for seven days';

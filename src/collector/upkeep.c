@@ -8,6 +8,7 @@
 #include "collector/server_figures.h"
 #include "store/cube_merge.h"
 #include "store/ledger_prune.h"
+#include "store/outcome_prune.h"
 #include "store/retention.h"
 #include "store/service_metrics.h"
 
@@ -104,6 +105,16 @@ static int drop_old_samples(struct upkeep *u, struct strbuf *err)
     return r;
 }
 
+static int drop_old_outcomes(struct upkeep *u, struct strbuf *err)
+{
+    uint64_t deleted = 1;
+    int r = 0;
+
+    while (r == 0 && deleted > 0 && !is_stopping(u))
+        r = outcome_prune_some(u->db, &deleted, err);
+    return r;
+}
+
 /* What concerns all sources. */
 static int drop_old(struct upkeep *u, struct strbuf *err)
 {
@@ -112,6 +123,8 @@ static int drop_old(struct upkeep *u, struct strbuf *err)
 
     if (r == 0 && held)
         r = drop_old_samples(u, err);
+    if (r == 0 && held)
+        r = drop_old_outcomes(u, err);
     if (r == 0 && held)
         r = drop_old_events(u, err);
     return r;

@@ -99,9 +99,32 @@ static int take_correlation(struct batch_reader *r, struct span *line, struct sp
     return 0;
 }
 
+static bool take_total(struct span text, int64_t *ret)
+{
+    uint32_t value;
+
+    if (parse_u32(text, &value) < 0 || value > INT32_MAX)
+        return false;
+    *ret = value;
+    return true;
+}
+
+/* What stands between the count and the end of the line, if anything does. */
+static bool take_totals(struct span rest, struct batch_run *run)
+{
+    struct span accepted;
+
+    run->accepted = run->rejected = -1;
+    if (!rest.ptr)
+        return true;
+    return take_text(&rest, SPAN("\"accepted\":")) && span_split(&rest, ',', &accepted) &&
+           take_total(accepted, &run->accepted) && take_text(&rest, SPAN("\"rejected\":")) &&
+           take_total(rest, &run->rejected);
+}
+
 static int read_context(struct batch_reader *r)
 {
-    struct span line = take_line(r), when;
+    struct span line = take_line(r), when, count;
     struct batch_run run;
     int res;
 
@@ -115,10 +138,12 @@ static int read_context(struct batch_reader *r)
         line.len == 0 || line.ptr[line.len - 1] != '}')
         return -EBADMSG;
     line.len--;
-    if (parse_u32(span_trim(line), &run.count) < 0)
+    if (!span_split(&line, ',', &count) || parse_u32(span_trim(count), &run.count) < 0 ||
+        !take_totals(line, &run))
         return -EBADMSG;
     r->run = run;
     r->left = run.count;
+    r->runs++;
     return 0;
 }
 

@@ -1,6 +1,8 @@
 /* A run's count is known when the run ends: its context line holds room for it, in spaces, which
  * JSON ignores. */
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,8 +14,9 @@
 #define COUNT_DIGITS 6 /* more lines do not fit into BATCH_BYTES_MAX */
 #define COUNT_ROOM "      "
 #define CONTEXT_END "}\n"
-/* An escaped byte takes six; the rest of the line takes less than 100. */
-#define CONTEXT_BYTES_MAX (6 * BATCH_CORRELATION_MAX + 100)
+#define TOTALS_BYTES_MAX 64
+/* An escaped byte takes six; the rest of the line takes less than 100, without the totals. */
+#define CONTEXT_BYTES_MAX (6 * BATCH_CORRELATION_MAX + 100 + TOTALS_BYTES_MAX)
 
 _Static_assert(sizeof(COUNT_ROOM) == COUNT_DIGITS + 1, "room for the digits");
 
@@ -40,6 +43,7 @@ void batch_writer_reset(struct batch_writer *w)
     w->events = 0;
     w->run_count = 0;
     w->count_at = 0;
+    w->lines_at = 0;
     sha256_init(w->digest);
 }
 
@@ -53,14 +57,13 @@ bool batch_writer_fits(const struct batch_writer *w, size_t event_bytes)
 static void close_run(struct batch_writer *w)
 {
     struct strbuf *payload = &w->payload;
-    size_t lines_at = w->count_at + COUNT_DIGITS + strlen(CONTEXT_END);
     uint32_t rest = w->run_count;
 
     if (!w->count_at)
         return;
     for (size_t i = COUNT_DIGITS; i > 0 && (rest || i == COUNT_DIGITS); i--, rest /= 10)
         payload->ptr[w->count_at + i - 1] = (char)('0' + rest % 10);
-    sha256_update(w->digest, payload->ptr + lines_at, payload->len - lines_at);
+    sha256_update(w->digest, payload->ptr + w->lines_at, payload->len - w->lines_at);
     w->count_at = 0;
     w->run_count = 0;
 }
@@ -84,6 +87,24 @@ int batch_writer_run(struct batch_writer *w, struct span correlation_id, int64_t
     if (strbuf_error(&w->payload))
         return strbuf_error(&w->payload);
     w->count_at = count_at;
+    w->lines_at = w->payload.len;
+    return 0;
+}
+
+int batch_writer_totals(struct batch_writer *w, uint32_t accepted, uint32_t rejected)
+{
+    size_t at = w->lines_at - strlen(CONTEXT_END), rest = w->payload.len - at;
+    char text[TOTALS_BYTES_MAX];
+    int len = snprintf(text, sizeof(text), ",\"accepted\":%" PRIu32 ",\"rejected\":%" PRIu32,
+                       accepted, rejected);
+    int r = strbuf_reserve(&w->payload, (size_t)len);
+
+    if (r < 0)
+        return r;
+    memmove(w->payload.ptr + at + len, w->payload.ptr + at, rest);
+    memcpy(w->payload.ptr + at, text, (size_t)len);
+    w->payload.len += (size_t)len;
+    w->lines_at += (size_t)len;
     return 0;
 }
 

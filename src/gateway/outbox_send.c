@@ -127,26 +127,28 @@ void outbox_flush_shared(struct outbox *ob)
     }
 }
 
-static enum failure write_run(struct batch_writer *w, const struct pending *p, struct span raw)
+static int write_run(struct batch_writer *w, const struct pending *p, struct span raw)
 {
     int r = batch_writer_run(w, p->input.correlation_id, p->input.received_usec);
 
-    if (r == 0)
-        r = batch_writer_event(w, raw);
-    return r < 0 ? failure_of_errno(r) : FAILURE_NONE;
+    return r == 0 ? batch_writer_event(w, raw) : r;
 }
 
 enum failure outbox_add_shared(struct outbox *ob, struct pending *p, int lane, struct span raw)
 {
     struct outbox_message *m = &ob->shared[lane];
-    enum failure failure;
+    int r;
 
     if (m->writer.events && !batch_writer_fits(&m->writer, raw.len) && !flush_lane(ob, m, lane))
         return FAILURE_OVERLOADED;
     if (m->writer.events == 0)
         m->opened_usec = clock_mono_usec();
-    failure = write_run(&m->writer, p, raw);
-    if (failure != FAILURE_NONE) {
+    r = write_run(&m->writer, p, raw);
+    if (r == 0)
+        r = batch_writer_totals(&m->writer, /* accepted= */ 1, /* rejected= */ 0);
+    if (r < 0) {
+        enum failure failure = failure_of_errno(r);
+
         /* The run may stand half in the message: it cannot be sent. */
         outbox_drop(ob, m, lane, failure);
         return failure;
@@ -185,17 +187,23 @@ enum failure outbox_add_own(struct outbox *ob, struct pending *p, int lane, stru
         if (failure != FAILURE_NONE)
             return failure;
     }
-    if (w->events == 0)
-        return write_run(w, p, raw);
-    r = batch_writer_event(w, raw);
+    r = w->events == 0 ? write_run(w, p, raw) : batch_writer_event(w, raw);
     return r < 0 ? failure_of_errno(r) : FAILURE_NONE;
+}
+
+/* The request is read to its end: these messages say how many events it had. */
+static enum failure send_last_own(struct outbox *ob, struct pending *p, int lane)
+{
+    int r = batch_writer_totals(&ob->own[lane].writer, p->accepted, p->rejected);
+
+    return r < 0 ? failure_of_errno(r) : send_own(ob, p, lane);
 }
 
 void outbox_flush_own(struct outbox *ob, struct pending *p)
 {
     for (int lane = 0; lane < LANE_COUNT; lane++) {
         if (p->failure == FAILURE_NONE && ob->own[lane].writer.events)
-            pending_fail(p, send_own(ob, p, lane));
+            pending_fail(p, send_last_own(ob, p, lane));
         if (p->failure != FAILURE_NONE)
             outbox_drop(ob, &ob->own[lane], lane, p->failure);
     }

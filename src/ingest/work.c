@@ -28,6 +28,7 @@ void work_release(struct work *w)
     free(w->events);
     free(w->dead);
     free(w->runs);
+    free(w->message_runs);
     (void)pthread_mutex_destroy(&w->lock);
 }
 
@@ -42,6 +43,7 @@ void work_reset(struct work *w)
     w->event_count = 0;
     w->dead_count = 0;
     w->run_count = 0;
+    w->message_run_count = 0;
     w->bytes = 0;
     w->newest_seq = 0;
     w->queued = 0;
@@ -96,13 +98,32 @@ int work_take(struct work *w, struct bus_delivery *d, const char *stream, uint64
     return 0;
 }
 
+/* moved: where each message lies now. moved_runs: the same of runs, filled here. */
+static void drop_runs(struct work *w, const bool *flags, const uint32_t *moved,
+                      uint32_t *moved_runs)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < w->message_run_count; i++) {
+        struct store_run run = w->message_runs[i];
+
+        if (flags[run.message])
+            continue;
+        run.message = moved[run.message];
+        moved_runs[i] = (uint32_t)kept;
+        w->message_runs[kept++] = run;
+    }
+    w->message_run_count = kept;
+}
+
 int work_drop(struct work *w, const bool *flags)
 {
-    _cleanup_free_ uint32_t *moved = NULL;
+    _cleanup_free_ uint32_t *moved = NULL, *moved_runs = NULL;
     size_t kept_messages = 0, kept_events = 0, kept_dead = 0;
 
     moved = calloc(w->message_count, sizeof(*moved));
-    if (!moved)
+    moved_runs = calloc(w->message_run_count + 1, sizeof(*moved_runs));
+    if (!moved || !moved_runs)
         return -ENOMEM;
     pthread_mutex_lock(&w->lock);
     for (size_t i = 0; i < w->message_count; i++) {
@@ -117,11 +138,13 @@ int work_drop(struct work *w, const bool *flags)
     w->message_count = kept_messages;
     pthread_mutex_unlock(&w->lock);
 
+    drop_runs(w, flags, moved, moved_runs);
     for (size_t i = 0; i < w->event_count; i++) {
         if (flags[w->events[i].message])
             continue;
         w->events[kept_events] = w->events[i];
         w->events[kept_events].message = moved[w->events[i].message];
+        w->events[kept_events].run = moved_runs[w->events[i].run];
         kept_events++;
     }
     w->event_count = kept_events;
@@ -130,6 +153,7 @@ int work_drop(struct work *w, const bool *flags)
             continue;
         w->dead[kept_dead] = w->dead[i];
         w->dead[kept_dead].message = moved[w->dead[i].message];
+        w->dead[kept_dead].run = moved_runs[w->dead[i].run];
         kept_dead++;
     }
     w->dead_count = kept_dead;
@@ -188,6 +212,8 @@ struct store_batch work_batch(struct work *w)
         .message_count = w->message_count,
         .events = w->events,
         .event_count = w->event_count,
+        .runs = w->message_runs,
+        .run_count = w->message_run_count,
         .replay = w->replay,
     };
 }

@@ -31,9 +31,11 @@ struct work_run {
 /* Events that can never be stored: each goes to the dead-letter stream before its message is
  * committed. */
 struct work_dead {
-    uint32_t message; /* index into messages */
-    uint32_t index;   /* of the event in its message */
-    uint32_t events;  /* it stands for: more than 1 where a broken frame hides them */
+    uint32_t message;    /* index into messages */
+    uint32_t index;      /* of the event in its message */
+    uint32_t events;     /* it stands for: more than 1 where a broken frame hides them */
+    uint32_t run_events; /* of these, how many its run counts */
+    uint32_t run;        /* index into message_runs, when it counts any */
     struct span bytes;
     struct span correlation_id;
     int64_t received_usec;
@@ -59,6 +61,8 @@ struct work {
     size_t dead_count, dead_room;
     struct work_run *runs;
     size_t run_count, run_room;
+    struct store_run *message_runs; /* the same message by message, for the store */
+    size_t message_run_count, message_run_room;
     uint64_t bytes;      /* of payloads */
     uint64_t newest_seq; /* highest stream sequence in it */
     uint64_t begun_usec; /* monotonic, when its first message was taken */

@@ -18,7 +18,7 @@
 /* Where the batch stood before a message, so that a failure half-way leaves nothing of it behind.
  */
 struct mark {
-    size_t events, dead, runs;
+    size_t events, dead, runs, message_runs;
     uint32_t last_run_events;
 };
 
@@ -28,6 +28,7 @@ static struct mark mark_of(const struct work *w)
         .events = w->event_count,
         .dead = w->dead_count,
         .runs = w->run_count,
+        .message_runs = w->message_run_count,
         .last_run_events = w->run_count ? w->runs[w->run_count - 1].events : 0,
     };
 }
@@ -37,6 +38,7 @@ static void roll_back(struct work *w, const struct mark *m)
     w->event_count = m->events;
     w->dead_count = m->dead;
     w->run_count = m->runs;
+    w->message_run_count = m->message_runs;
     if (m->runs)
         w->runs[m->runs - 1].events = m->last_run_events;
 }
@@ -52,6 +54,7 @@ struct reading {
     struct span payload;
     struct batch_reader reader;
     uint32_t lines; /* read so far */
+    uint32_t runs;  /* begun so far */
 };
 
 static bool continues(const struct work *w, const struct batch_run *run)
@@ -81,6 +84,35 @@ static int note_run(struct reading *rd)
     return 0;
 }
 
+/* Opens the run that the reader has come to, if it is another one. */
+static int open_run(struct reading *rd)
+{
+    const struct batch_run *run = &rd->reader.run;
+    struct work *w = rd->w;
+    int r;
+
+    if (rd->runs == rd->reader.runs)
+        return 0;
+    r = ROOM_FOR_ONE(w->message_runs, w->message_run_room, w->message_run_count);
+    if (r < 0)
+        return r;
+    rd->runs = rd->reader.runs;
+    w->message_runs[w->message_run_count++] = (struct store_run){
+        .correlation_id = run->correlation_id,
+        .received_usec = run->received_usec,
+        .accepted = run->accepted,
+        .rejected = run->rejected,
+        .message = rd->message,
+    };
+    return 0;
+}
+
+/* Of the run that is read just now; there is one. */
+static uint32_t run_index(const struct reading *rd)
+{
+    return (uint32_t)rd->w->message_run_count - 1;
+}
+
 static int add_dead(struct work *w, const struct work_dead *dead)
 {
     const char *pointer = arena_strndup(&w->arena, dead->pointer, strlen(dead->pointer));
@@ -93,6 +125,8 @@ static int add_dead(struct work *w, const struct work_dead *dead)
     w->dead[w->dead_count].pointer = pointer;
     w->dead[w->dead_count++].detail = detail;
     w->messages[dead->message].dead += dead->events;
+    if (dead->run_events)
+        w->message_runs[dead->run].dead += dead->run_events;
     return 0;
 }
 
@@ -103,6 +137,8 @@ static int add_dead_line(struct reading *rd, struct span line, int stage, const 
                                .message = rd->message,
                                .index = rd->lines,
                                .events = 1,
+                               .run_events = 1,
+                               .run = run_index(rd),
                                .bytes = line,
                                .correlation_id = rd->reader.run.correlation_id,
                                .received_usec = rd->reader.run.received_usec,
@@ -158,6 +194,7 @@ static int add_event(struct reading *rd, const struct event *ev)
         .correlation_id = rd->reader.run.correlation_id,
         .received_usec = rd->reader.run.received_usec,
         .message = rd->message,
+        .run = run_index(rd),
         .index = rd->lines,
     };
     r = keep_strings(w, &e->event);
@@ -219,20 +256,41 @@ uint32_t work_events_claimed(struct bus_delivery *d)
     return (uint32_t)MIN(count, bytes);
 }
 
+/* How many of the events that a broken frame hides belong to the run before it: it has counted
+ * them. Which request the others came with nobody knows. */
+static int claim_hidden(struct reading *rd, uint32_t hidden, uint32_t *ret_claimed)
+{
+    int r = rd->reader.left ? open_run(rd) : 0;
+
+    if (r < 0)
+        return r;
+    *ret_claimed = MIN(hidden, rd->reader.left);
+    if (*ret_claimed)
+        rd->w->message_runs[run_index(rd)].events += *ret_claimed;
+    return 0;
+}
+
 /* Settles how many events the message holds; those that a broken frame hides are dead together. */
 static int settle(struct reading *rd, bool broken)
 {
     uint32_t events =
         MAX(work_events_claimed(rd->w->deliveries[rd->message]), rd->lines + (broken ? 1 : 0));
     struct span rest = span_of(rd->reader.at, (size_t)(rd->reader.end - rd->reader.at));
+    uint32_t claimed = 0;
+    int r;
 
     rd->w->messages[rd->message].events = events;
     if (events == rd->lines)
         return 0;
+    r = claim_hidden(rd, events - rd->lines, &claimed);
+    if (r < 0)
+        return r;
     return add_dead(rd->w, &(struct work_dead){
                                .message = rd->message,
                                .index = rd->lines,
                                .events = events - rd->lines,
+                               .run_events = claimed,
+                               .run = claimed ? run_index(rd) : 0,
                                .bytes = broken && rest.len ? rest : rd->payload,
                                .correlation_id = rd->reader.run.correlation_id,
                                .received_usec = rd->reader.run.received_usec,
@@ -252,9 +310,12 @@ static int read_lines(struct reading *rd)
     while ((r = batch_reader_next(&rd->reader, &line)) > 0) {
         r = note_run(rd);
         if (r == 0)
+            r = open_run(rd);
+        if (r == 0)
             r = decode_line(rd, line);
         if (r < 0)
             return r;
+        rd->w->message_runs[run_index(rd)].events++;
         rd->lines++;
     }
     return r == -ENOMEM ? r : settle(rd, r < 0);
@@ -306,6 +367,8 @@ int work_event_failed(struct work *w, size_t event, const char *reason, const ch
                         .message = e->message,
                         .index = e->index,
                         .events = 1,
+                        .run_events = 1,
+                        .run = e->run,
                         .bytes = e->event.raw,
                         .correlation_id = e->correlation_id,
                         .received_usec = e->received_usec,

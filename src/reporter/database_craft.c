@@ -24,6 +24,7 @@ static const report_fn report_fns[REPORT_COUNT] = {
     [REPORT_CAMPAIGNS] = report_campaigns,
     [REPORT_USER] = report_user,
     [REPORT_EVENT] = report_event,
+    [REPORT_REQUESTS] = report_requests,
 };
 
 /* The report, from one view of the database. */

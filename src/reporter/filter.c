@@ -18,6 +18,7 @@ const char *const report_kind_names[REPORT_COUNT] = {
     [REPORT_CAMPAIGNS] = "campaigns",
     [REPORT_USER] = "user",
     [REPORT_EVENT] = "event",
+    [REPORT_REQUESTS] = "requests",
     [REPORT_REJECTS] = "rejects",
 };
 
@@ -25,6 +26,7 @@ const char *const report_kind_names[REPORT_COUNT] = {
 static const char *const paths[REPORT_COUNT] = {
     [REPORT_USER] = "users/{source}/{userId}",
     [REPORT_EVENT] = "events/{source}/{eventId}",
+    [REPORT_REQUESTS] = "requests/{correlationId}",
 };
 
 #define EVENTS (1U << REPORT_EVENTS)
@@ -34,9 +36,10 @@ static const char *const paths[REPORT_COUNT] = {
 #define CAMPAIGNS (1U << REPORT_CAMPAIGNS)
 #define USER (1U << REPORT_USER)
 #define EVENT (1U << REPORT_EVENT)
+#define REQUESTS (1U << REPORT_REQUESTS)
 #define REJECTS (1U << REPORT_REJECTS)
 #define RANGES (EVENTS | REVENUE | DEMOGRAPHICS | FUNNEL | CAMPAIGNS | USER | REJECTS)
-#define ALL (RANGES | EVENT)
+#define ALL (RANGES | EVENT | REQUESTS)
 
 struct parameter {
     struct span name;
@@ -212,11 +215,12 @@ void filter_parser_init(struct filter_parser *p, enum report_kind kind,
 
 int filter_parser_path(struct filter_parser *p, const struct span *segments)
 {
-    struct span id = segments[1];
+    bool has_source = p->kind == REPORT_USER || p->kind == REPORT_EVENT;
+    struct span id = segments[has_source];
 
-    if (p->kind != REPORT_USER && p->kind != REPORT_EVENT)
+    if (!has_source && p->kind != REPORT_REQUESTS)
         return 0;
-    if (take_source(p, segments[0]) < 0) {
+    if (has_source && take_source(p, segments[0]) < 0) {
         strbuf_setf(p->err, "source: " A_SOURCE);
         return -EINVAL;
     }

@@ -20,9 +20,10 @@ enum report_kind {
     REPORT_DEMOGRAPHICS,
     REPORT_FUNNEL,
     REPORT_CAMPAIGNS,
-    REPORT_USER,    /* one of them, named in the path */
-    REPORT_EVENT,   /* the same */
-    REPORT_REJECTS, /* from the dead letters, not from the database */
+    REPORT_USER,     /* one of them, named in the path */
+    REPORT_EVENT,    /* the same */
+    REPORT_REQUESTS, /* those of an id that is named in the path */
+    REPORT_REJECTS,  /* from the dead letters, not from the database */
     REPORT_COUNT
 };
 extern const char *const report_kind_names[REPORT_COUNT];
@@ -57,8 +58,8 @@ struct filter_parser {
 void filter_parser_init(struct filter_parser *p, enum report_kind kind,
                         const char *default_currency, struct report_filter *filter,
                         struct strbuf *err);
-/* Takes the segments of the path, for reports that name a user or an event there: its source, its
- * id. They are copied. -EINVAL with *err. */
+/* Takes the segments of the path, for reports that name something there: a user or an event by its
+ * source and its id, requests by their id. They are copied. -EINVAL with *err. */
 int filter_parser_path(struct filter_parser *p, const struct span *segments) MUST_CHECK;
 /* Takes one parameter, decoded. -EINVAL with *err naming it and what it takes. */
 int filter_parser_take(struct filter_parser *p, struct span name, struct span value) MUST_CHECK;

@@ -170,6 +170,8 @@ int reporter_main(int argc, char **argv)
           false },
         { "GET", "/reports/events/{source}/{eventId}", reports_handle_event, reports_aborted, NULL,
           0, false },
+        { "GET", "/reports/requests/{correlationId}", reports_handle_requests, reports_aborted,
+          NULL, 0, false },
         { "GET", "/reports/rejects", reports_handle_rejects, reports_aborted, NULL, 0, false },
         { "GET", "/openapi.json", openapi_handle, NULL, NULL, 0, false },
     };

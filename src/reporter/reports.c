@@ -166,6 +166,11 @@ void reports_handle_event(struct http_request *req, void *ctx)
     handle(reporter_of(ctx), req, REPORT_EVENT);
 }
 
+void reports_handle_requests(struct http_request *req, void *ctx)
+{
+    handle(reporter_of(ctx), req, REPORT_REQUESTS);
+}
+
 void reports_handle_rejects(struct http_request *req, void *ctx)
 {
     handle(reporter_of(ctx), req, REPORT_REJECTS);

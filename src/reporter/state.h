@@ -47,6 +47,7 @@ void reports_handle_funnel(struct http_request *req, void *ctx);
 void reports_handle_campaigns(struct http_request *req, void *ctx);
 void reports_handle_user(struct http_request *req, void *ctx);
 void reports_handle_event(struct http_request *req, void *ctx);
+void reports_handle_requests(struct http_request *req, void *ctx);
 void reports_handle_rejects(struct http_request *req, void *ctx);
 void reports_aborted(struct http_request *req, void *ctx);
 /* job_done_fn; ctx is the reporter. */

@@ -76,7 +76,7 @@ struct report_filter {
     enum report_sort sort;
     bool ascending;
     struct report_place before;
-    struct span id; /* of the user or the event asked for */
+    struct span id; /* of the user, the event or the request asked for */
 };
 
 /* What reports have read and would read again (store/report_cache.h): one for all connections of a
@@ -90,7 +90,8 @@ struct report_cache *report_cache_free(struct report_cache *cache);
  * buckets), *err naming the parameter for the client. Maps hold the names with a count, sorted;
  * buckets of ages and followers are always all there; lists of ten are sorted by count, then name.
  * timeRange gives a bound as asked for, and where none was, the earliest or latest event counted.
- * -ENOENT when there is no such user or event, *err saying so for the client. */
+ * -ENOENT when there is no such user or event, or nothing is known of such a request, *err saying
+ * so for the client. */
 int report_events(struct db *db, const struct report_filter *f, struct strbuf *out,
                   struct strbuf *err) MUST_CHECK;
 int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *out,
@@ -105,3 +106,5 @@ int report_user(struct db *db, const struct report_filter *f, struct strbuf *out
                 struct strbuf *err) MUST_CHECK;
 int report_event(struct db *db, const struct report_filter *f, struct strbuf *out,
                  struct strbuf *err) MUST_CHECK;
+int report_requests(struct db *db, const struct report_filter *f, struct strbuf *out,
+                    struct strbuf *err) MUST_CHECK;

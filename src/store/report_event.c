@@ -15,16 +15,6 @@ static const char sql[] =
 
 enum column { TIMESTAMP, RECEIVED_AT, PROCESSED_AT, CORRELATION_ID, DATA };
 
-static void write_time(struct json_out *j, const char *key, const PGresult *rows, int column)
-{
-    char text[TIMESTAMP_TEXT_MAX];
-    int64_t usec = 0;
-
-    (void)report_time(rows, 0, column, &usec);
-    json_key(j, key);
-    json_string(j, timestamp_format(usec, text));
-}
-
 static void write_answer(struct json_out *j, const struct report_filter *f, const PGresult *rows)
 {
     json_object(j);
@@ -32,9 +22,9 @@ static void write_answer(struct json_out *j, const struct report_filter *f, cons
     json_str(j, report_source_name(f));
     json_key(j, "eventId");
     json_string(j, f->id);
-    write_time(j, "timestamp", rows, TIMESTAMP);
-    write_time(j, "receivedAt", rows, RECEIVED_AT);
-    write_time(j, "processedAt", rows, PROCESSED_AT);
+    report_write_time(j, "timestamp", rows, 0, TIMESTAMP);
+    report_write_time(j, "receivedAt", rows, 0, RECEIVED_AT);
+    report_write_time(j, "processedAt", rows, 0, PROCESSED_AT);
     json_key(j, "correlationId");
     json_string(j, report_text(rows, 0, CORRELATION_ID));
     json_key(j, "event");

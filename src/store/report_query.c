@@ -67,6 +67,19 @@ bool report_time(const PGresult *rows, int row, int column, int64_t *ret_usec)
     return true;
 }
 
+void report_write_time(struct json_out *j, const char *key, const PGresult *rows, int row,
+                       int column)
+{
+    char text[TIMESTAMP_TEXT_MAX];
+    int64_t usec;
+
+    json_key(j, key);
+    if (report_time(rows, row, column, &usec))
+        json_string(j, timestamp_format(usec, text));
+    else
+        json_null(j);
+}
+
 /* Events are from 2000 on, and no more than a day ahead of their receipt. */
 #define NO_EVENT_AFTER (INT64_C(80000) * USEC_PER_DAY) /* 2189 */
 

@@ -50,6 +50,10 @@ int32_t report_i32(const PGresult *rows, int row, int column);
 /* Microseconds since 1970; false = SQL null or infinite. */
 bool report_time(const PGresult *rows, int row, int column, int64_t *ret_usec);
 
+/* Such a time as a member of an object; null where there is none. */
+void report_write_time(struct json_out *j, const char *key, const PGresult *rows, int row,
+                       int column);
+
 /* The range, with bounds where none was asked for: no event is outside of them. */
 struct report_span report_span_of(const struct report_filter *f);
 

@@ -120,19 +120,6 @@ static void write_text(struct json_out *j, const char *key, const PGresult *rows
         json_string(j, report_text(rows, row, column));
 }
 
-static void write_time(struct json_out *j, const char *key, const PGresult *rows, int row,
-                       int column)
-{
-    char text[TIMESTAMP_TEXT_MAX];
-    int64_t usec;
-
-    json_key(j, key);
-    if (report_time(rows, row, column, &usec))
-        json_string(j, timestamp_format(usec, text));
-    else
-        json_null(j);
-}
-
 static void write_age(struct json_out *j, const PGresult *user)
 {
     int64_t bits = report_i64(user, 0, AGE);
@@ -222,7 +209,7 @@ static void write_event(struct json_out *j, const PGresult *rows, int row)
 {
     json_object(j);
     write_text(j, "eventId", rows, row, ROW_NAME);
-    write_time(j, "timestamp", rows, row, AT);
+    report_write_time(j, "timestamp", rows, row, AT);
     write_text(j, "funnelStage", rows, row, STAGE);
     write_text(j, "eventType", rows, row, TYPE);
     write_text(j, "campaignId", rows, row, CAMPAIGN);
@@ -282,8 +269,8 @@ static void write_answer(struct json_out *j, const struct report_filter *f,
     json_key(j, "userId");
     json_string(j, f->id);
     write_attributes(j, f->source, user);
-    write_time(j, "firstSeenAt", user, 0, FIRST_SEEN);
-    write_time(j, "lastSeenAt", user, 0, LAST_SEEN);
+    report_write_time(j, "firstSeenAt", user, 0, FIRST_SEEN);
+    report_write_time(j, "lastSeenAt", user, 0, LAST_SEEN);
     write_totals(j, rows);
     write_events(j, f, rows);
     report_write_range(j, f, &found);

@@ -1,7 +1,7 @@
 /*
  * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one
- * trip), COPY keys, events, revenue and cubes, upsert users, whose numbers come back, then their
- * activity, counts, ledger and COMMIT (one trip).
+ * trip), COPY keys, events, revenue, cubes and what became of requests, upsert users, whose numbers
+ * come back, then their activity, counts, ledger and COMMIT (one trip).
  */
 #include "store/writer.h"
 
@@ -86,6 +86,11 @@ static void reset_counts(struct store_batch *batch, const struct batch_slice *sl
         struct store_message *m = &batch->messages[slice->message_first + i];
         m->seen = false;
         m->stored = m->duplicates = m->conflicts = m->expired = 0;
+    }
+    for (size_t i = 0; i < batch->run_count; i++) {
+        struct store_run *run = &batch->runs[i];
+        if (run->message - slice->message_first < slice->message_count)
+            run->stored = run->duplicates = run->conflicts = run->expired = 0;
     }
 }
 
@@ -225,6 +230,8 @@ static int attempt(struct write_job *job, struct strbuf *err)
         r = revenue_copy(job, err);
     if (r == 0 && job->fresh_count)
         r = cubes_copy(job, err);
+    if (r == 0 && !job->trial && ledger_has_rows(job))
+        r = outcomes_copy(job, err);
     if (r == 0 && job->fresh_count)
         r = users_store(job, err);
     failpoint("writer.before_commit");

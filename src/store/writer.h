@@ -1,7 +1,8 @@
 /*
  * The batch writer: stores what a collector pulled, exactly once, in one transaction a batch of
- * messages: a ledger row per message, new event keys, events, revenue, users and rollups (the
- * derived rows only from events that were really new).
+ * messages: a ledger row per message, a row per run of it (what became of a request's events),
+ * new event keys, events, revenue, users and rollups (the derived rows only from events that were
+ * really new).
  *
  * A message whose ledger row exists (all three of stream, seq, stored_nsec) was stored before and
  * is skipped. An event whose key exists is a duplicate; with another payload digest also a
@@ -32,6 +33,7 @@ struct store_event {
     struct span correlation_id; /* of its run */
     int64_t received_usec;      /* of its run */
     uint32_t message;           /* index into store_batch.messages */
+    uint32_t run;               /* index into store_batch.runs */
     uint32_t index;             /* of the event in its message, from 0 */
     bool dead;                  /* dead-lettered already: leave it out, its message counts it */
     bool has_revenue;           /* private: a replay found its revenue row */
@@ -53,9 +55,23 @@ struct store_message {
     uint32_t stored, duplicates, conflicts, expired;
 };
 
+/* The events that one request put into a message. */
+struct store_run {
+    struct span correlation_id; /* borrowed */
+    int64_t received_usec;
+    int64_t accepted, rejected; /* events of the whole request; -1 = the gateway did not say */
+    uint32_t message;           /* index into store_batch.messages */
+    uint32_t events, dead;      /* as those of its message, which may hold more runs */
+
+    /* filled by store_write(): */
+    uint32_t stored, duplicates, conflicts, expired;
+};
+
 struct store_batch {
     struct store_message *messages;
     size_t message_count;
+    struct store_run *runs; /* in the order of their messages */
+    size_t run_count;
     struct store_event *events;
     size_t event_count;
     const struct store_replay *replay; /* borrowed; NULL = these are first deliveries */

@@ -32,7 +32,9 @@ bool expiry_takes(struct write_job *job, const struct store_event *se)
 {
     if (se->event.timestamp_usec >= job->retained_usec)
         return false;
-    if (!job->trial)
-        job->batch->messages[se->message].expired++;
+    if (!job->trial) {
+        event_message(job, se)->expired++;
+        event_run(job, se)->expired++;
+    }
     return true;
 }

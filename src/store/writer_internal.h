@@ -6,8 +6,8 @@
  * user_demographics by (source, user), user_attributes by its key (relist_users() in the
  * migrations), user_activity, event_counts and revenue_totals each by bucket within grain and then
  * as the enums are numbered, and ledger by (stream, seq, stored_at). Events, revenue and
- * cube_deltas take none that others wait for; user_numbers is written in a transaction of its own
- * before. That is why parallel writers cannot deadlock.
+ * cube_deltas take none that others wait for, nor does request_outcomes; user_numbers is written in
+ * a transaction of its own before. That is why parallel writers cannot deadlock.
  *
  * All functions: 0, an enum db_outcome or -errno, with *err for a person.
  */
@@ -109,6 +109,18 @@ static inline struct store_event *job_event(const struct write_job *job, size_t 
     return &job->batch->events[job->fresh[i]];
 }
 
+/* The message and the run that count what becomes of an event. */
+static inline struct store_message *event_message(const struct write_job *job,
+                                                  const struct store_event *se)
+{
+    return &job->batch->messages[se->message];
+}
+
+static inline struct store_run *event_run(const struct write_job *job, const struct store_event *se)
+{
+    return &job->batch->runs[se->run];
+}
+
 /* An empty campaign is none. */
 static inline struct span event_campaign(const struct event *ev)
 {
@@ -173,8 +185,13 @@ bool slice_next(const struct store_batch *batch, struct batch_slice *slice);
 int ledger_prepare(struct write_job *job) MUST_CHECK;
 int ledger_send_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
 int ledger_take_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* Whether the ledger has the message's row already, or another of the slice brings it. */
+bool ledger_knows(const struct write_job *job, uint32_t message);
 bool ledger_has_rows(const struct write_job *job);
 int ledger_send_rows(struct write_job *job, struct strbuf *err) MUST_CHECK;
+
+/* writer_outcomes.c: of the messages that get a row in the ledger, once all is counted. */
+int outcomes_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
 /* writer_expiry.c */
 int expiry_send_lookup(struct write_job *job, struct strbuf *err) MUST_CHECK;

@@ -236,14 +236,26 @@ static int compare_indices(const void *pa, const void *pb)
     return a < b ? -1 : a > b;
 }
 
+static void count_stored(struct write_job *job, const struct store_event *se)
+{
+    if (job->trial)
+        return;
+    event_message(job, se)->stored++;
+    event_run(job, se)->stored++;
+}
+
 static void count_duplicate(struct write_job *job, const struct store_event *se, uint64_t winner)
 {
-    struct store_message *m = &job->batch->messages[se->message];
+    struct store_message *m = event_message(job, se);
+    struct store_run *run = event_run(job, se);
+    bool conflict = se->digest != winner;
 
     if (job->trial)
         return;
     m->duplicates++;
-    m->conflicts += se->digest != winner;
+    m->conflicts += conflict;
+    run->duplicates++;
+    run->conflicts += conflict;
 }
 
 /* Of each key the first event is stored or a duplicate of the register's, all others are
@@ -259,8 +271,7 @@ static void sort_out(struct write_job *job)
         size_t end = group_end(job, i);
         if (first->fresh) {
             job->fresh[job->fresh_count++] = first->event;
-            if (!job->trial)
-                job->batch->messages[winner->message].stored++;
+            count_stored(job, winner);
             i++;
         }
         for (; i < end; i++)

@@ -102,7 +102,7 @@ int ledger_take_lookup(struct write_job *job, struct strbuf *err)
     return 0;
 }
 
-static bool has_row(const struct write_job *job, uint32_t message)
+bool ledger_knows(const struct write_job *job, uint32_t message)
 {
     return job->seen[message] || (job_is_replay(job) && job->recorded[message]);
 }
@@ -120,7 +120,7 @@ static void add_counts(struct store_writer *w, const struct store_message *m)
 bool ledger_has_rows(const struct write_job *job)
 {
     for (size_t i = 0; i < job->slice.message_count; i++)
-        if (!has_row(job, job->messages[i]))
+        if (!ledger_knows(job, job->messages[i]))
             return true;
     return false;
 }
@@ -134,7 +134,7 @@ int ledger_send_rows(struct write_job *job, struct strbuf *err)
         pg_array_start(&w->arrays[column], PG_INT4);
     for (size_t i = 0; i < job->slice.message_count; i++) {
         uint32_t message = job->messages[i];
-        if (has_row(job, message))
+        if (ledger_knows(job, message))
             continue;
         add_name(w, &job->batch->messages[message]);
         add_counts(w, &job->batch->messages[message]);

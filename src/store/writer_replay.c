@@ -225,12 +225,16 @@ static int look_for_rows(struct write_job *job, const struct candidates *c, stru
 /* The event counts in its message as stored (or no longer). */
 static void count_as_stored(struct write_job *job, uint32_t event, int by)
 {
-    struct store_message *m = &job->batch->messages[job->batch->events[event].message];
+    const struct store_event *se = &job->batch->events[event];
+    struct store_message *m = event_message(job, se);
+    struct store_run *run = event_run(job, se);
 
     if (job->trial)
         return;
     m->stored += (uint32_t)by;
     m->duplicates -= (uint32_t)by;
+    run->stored += (uint32_t)by;
+    run->duplicates -= (uint32_t)by;
 }
 
 static int compare_indices(const void *pa, const void *pb)

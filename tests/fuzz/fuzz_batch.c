@@ -23,6 +23,7 @@ static void check_same(struct batch_reader *a, struct span payload, struct arena
         EXPECT(span_eq(left, right));
         EXPECT(span_eq(a->run.correlation_id, b.run.correlation_id));
         EXPECT(a->run.received_usec == b.run.received_usec);
+        EXPECT(a->run.accepted == b.run.accepted && a->run.rejected == b.run.rejected);
     }
     EXPECT(batch_reader_next(&b, &right) == 0);
 }
@@ -34,18 +35,22 @@ static bool rewrite(struct batch_writer *w, struct span payload, struct arena *a
     struct batch_reader r;
     struct span line;
     uint32_t left = 0;
+    bool first;
 
     batch_reader_init(&r, payload, arena);
     while (batch_reader_next(&r, &line) > 0) {
         if (!printable(r.run.correlation_id) || !batch_writer_fits(w, line.len) ||
             r.run.received_usec < 0 || r.run.received_usec > years)
             return false;
-        if (left == 0) {
+        first = left == 0;
+        if (first) {
             EXPECT(batch_writer_run(w, r.run.correlation_id, r.run.received_usec) == 0);
             left = r.run.count;
         }
         left--;
         EXPECT(batch_writer_event(w, line) == 0);
+        if (first && r.run.accepted >= 0)
+            EXPECT(batch_writer_totals(w, (uint32_t)r.run.accepted, (uint32_t)r.run.rejected) == 0);
     }
     return true;
 }

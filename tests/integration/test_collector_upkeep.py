@@ -347,6 +347,14 @@ def test_a_slow_reader_delays_retention_and_nothing_else(start_role, nats, datab
     assert {e["eventId"] for e in new} == {r[0] for r in database.query("SELECT event_id FROM processed_events")}
 
 
+def test_what_became_of_old_requests_is_forgotten(start_role, nats, database):
+    start_role("fb-collector", env={"UPKEEP_INTERVAL": "200ms"}).wait_ready()
+    database.execute("INSERT INTO request_outcomes SELECT now(), now() - i * interval '1 day' + interval '1 hour', i, i, 1, 1,"
+                     " 0, 0, 0, 0, 1, 0, 'S', 'c' FROM generate_series(5, 9) i")
+    wait_for(lambda: database.query("SELECT seq FROM request_outcomes ORDER BY seq") == [(5,), (6,), (7,)], 20,
+             "the old ones to go")
+
+
 def test_old_samples_are_deleted(start_role, nats, database):
     role = start_role("fb-collector", env={"METRICS_DAYS": 2, "UPKEEP_INTERVAL": "200ms"}).wait_ready()
     database.query("INSERT INTO event_metrics SELECT now() - i * interval '1 day', i, 's', 'i', 'm'"

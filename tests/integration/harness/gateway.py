@@ -53,7 +53,7 @@ def read_batch(message):
     events = []
     while lines:
         context = json.loads(lines.pop(0))
-        assert set(context) == {"correlationId", "receivedAt", "count"}
+        assert set(context) - {"accepted", "rejected"} == {"correlationId", "receivedAt", "count"}
         assert len(lines) >= context["count"] > 0
         for raw in lines[:context["count"]]:
             events.append(StoredEvent(raw, context["correlationId"], context["receivedAt"], message))

@@ -52,6 +52,63 @@ static void test_writes_runs(void **state UNUSED)
     assert_string_equal(digest, "68c7da9683208743d5f76cf096b0030787f205ea040bf238fff7e0342ac8deed");
 }
 
+/* Told before its events or behind them, of any run; no part of the digest. */
+static void test_totals(void **state UNUSED)
+{
+    _cleanup_(batch_writer_release) struct batch_writer w;
+    char digest[BATCH_DIGEST_BYTES];
+    struct span payload;
+
+    assert_int_equal(batch_writer_init(&w), 0);
+    assert_int_equal(batch_writer_run(&w, SPAN("abc"), WHEN), 0);
+    assert_int_equal(batch_writer_totals(&w, 1, 0), 0);
+    writer_event(&w, "{\"a\":1}");
+    assert_int_equal(batch_writer_run(&w, SPAN("none"), WHEN), 0);
+    writer_event(&w, "{\"b\":2}");
+    assert_int_equal(batch_writer_run(&w, SPAN("d"), WHEN), 0);
+    writer_event(&w, "{}");
+    assert_int_equal(batch_writer_totals(&w, 1234, 56), 0);
+    assert_int_equal(batch_writer_finish(&w, &payload, digest), 0);
+    assert_true(span_eq(
+        payload,
+        SPAN(CONTEXT("abc", "1,\"accepted\":1,\"rejected\":0") "{\"a\":1}\n" CONTEXT(
+            "none", "1") "{\"b\":2}\n" CONTEXT("d",
+                                               "1,\"accepted\":1234,\"rejected\":56") "{}\n")));
+    assert_string_equal(digest, "68c7da9683208743d5f76cf096b0030787f205ea040bf238fff7e0342ac8deed");
+}
+
+static void test_reads_totals(void **state UNUSED)
+{
+    static const struct {
+        const char *payload;
+        int64_t accepted, rejected; /* accepted -2: a broken frame */
+    } cases[] = {
+        { CONTEXT("a", "1") "{}\n", -1, -1 },
+        { CONTEXT("a", "1,\"accepted\":7,\"rejected\":0") "{}\n", 7, 0 },
+        { CONTEXT("a", "1,\"accepted\":2147483647,\"rejected\":3") "{}\n", INT32_MAX, 3 },
+        { CONTEXT("a", "1,\"accepted\":2147483648,\"rejected\":3") "{}\n", -2, 0 },
+        { CONTEXT("a", "1,\"accepted\":1") "{}\n", -2, 0 },
+        { CONTEXT("a", "1,\"accepted\":1,\"rejected\":") "{}\n", -2, 0 },
+        { CONTEXT("a", "1,\"accepted\":1,\"rejected\":1,") "{}\n", -2, 0 },
+        { CONTEXT("a", "1,") "{}\n", -2, 0 },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        _cleanup_arena_ struct arena arena;
+        struct batch_reader r;
+        struct span line;
+
+        print_message("%s", cases[i].payload);
+        arena_init(&arena, 4096, 1 << 20);
+        batch_reader_init(&r, span_str(cases[i].payload), &arena);
+        assert_int_equal(batch_reader_next(&r, &line), cases[i].accepted == -2 ? -EBADMSG : 1);
+        if (cases[i].accepted == -2)
+            continue;
+        assert_int_equal(r.run.accepted, cases[i].accepted);
+        assert_int_equal(r.run.rejected, cases[i].rejected);
+    }
+}
+
 static void test_digest_is_reset(void **state UNUSED)
 {
     _cleanup_(batch_writer_release) struct batch_writer w;
@@ -116,6 +173,7 @@ static void test_fits_tells_the_truth(void **state UNUSED)
         largest--;
     assert_int_equal(batch_writer_run(&w, span_of(id, sizeof(id)), WHEN + 1), 0);
     assert_int_equal(batch_writer_event(&w, span_of(event, largest)), 0);
+    assert_int_equal(batch_writer_totals(&w, UINT32_MAX, UINT32_MAX), 0);
     assert_int_equal(batch_writer_finish(&w, &payload, digest), 0);
     assert_true(payload.len <= BATCH_BYTES_MAX);
 }
@@ -229,6 +287,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_writes_runs),
+        cmocka_unit_test(test_totals),
+        cmocka_unit_test(test_reads_totals),
         cmocka_unit_test(test_digest_is_reset),
         cmocka_unit_test(test_never_passes_the_cap),
         cmocka_unit_test(test_fits_tells_the_truth),

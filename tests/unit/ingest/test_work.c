@@ -123,6 +123,43 @@ static void test_decode(void **state UNUSED)
     }
 }
 
+/* What each run of a message holds, as text: id, events and of these dead ones. */
+static void test_runs_of_a_message(void **state UNUSED)
+{
+    static const struct {
+        const char *payload, *runs;
+    } cases[] = {
+        { CONTEXT("c", "1") FB("a"), "c:1/0 " },
+        { CONTEXT("c", "1") FB("a") CONTEXT("d", "2") FB("b") BAD("c"), "c:1/0 d:2/1 " },
+        { CONTEXT("c", "1") FB("a") CONTEXT("c", "1") FB("b"), "c:1/0 c:1/0 " },
+        { CONTEXT("c", "0") CONTEXT("d", "1") FB("a"), "d:1/0 " },
+        { CONTEXT("c", "3") FB("a"), "c:2/1 " }, /* Event-Count does not tell of a third */
+        { CONTEXT("c", "1") FB("a") CONTEXT("d", "2"), "c:1/0 d:1/1 " },
+        { CONTEXT("c", "1") FB("a") "rubbish", "c:1/0 " }, /* nobody's */
+        { FB("a"), "" },
+    };
+
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        struct fixture f;
+        char text[256] = "";
+
+        print_message("%s\n", cases[i].runs);
+        open_fixture(&f);
+        assert_int_equal(take(&f, cases[i].payload, 1), 0);
+        for (size_t n = 0; n < f.work.message_run_count; n++) {
+            const struct store_run *run = &f.work.message_runs[n];
+
+            (void)snprintf(text + strlen(text), sizeof(text) - strlen(text), "%.*s:%u/%u ",
+                           SPAN_ARG(run->correlation_id), run->events, run->dead);
+        }
+        assert_string_equal(text, cases[i].runs);
+        for (size_t n = 0; n < f.work.event_count; n++)
+            assert_true(span_eq(f.work.events[n].correlation_id,
+                                f.work.message_runs[f.work.events[n].run].correlation_id));
+        close_fixture(&f);
+    }
+}
+
 /* The decoder is used again for the next events, the batch must not notice. */
 static void test_strings_outlive_the_decoder(void **state UNUSED)
 {
@@ -193,6 +230,13 @@ static void test_drop(void **state UNUSED)
     assert_int_equal(w->events[1].message, 1);
     assert_int_equal(w->dead_count, 2);
     assert_int_equal(w->dead[1].message, 1);
+    assert_int_equal(w->message_run_count, 2);
+    assert_true(span_eq(w->message_runs[w->events[1].run].correlation_id, SPAN("e")));
+    assert_int_equal(w->message_runs[1].message, 1);
+    assert_int_equal(w->dead[1].run, 1);
+    assert_int_equal(work_event_failed(&f.work, 1, "database_refused", "detail"), 0);
+    assert_int_equal(w->message_runs[0].dead, 1);
+    assert_int_equal(w->message_runs[1].dead, 2);
     work_reset(&f.work);
     assert_int_equal(w->message_count + w->event_count + w->dead_count + w->run_count, 0);
     close_fixture(&f);
@@ -247,6 +291,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_decode),
+        cmocka_unit_test(test_runs_of_a_message),
         cmocka_unit_test(test_strings_outlive_the_decoder),
         cmocka_unit_test(test_condemn),
         cmocka_unit_test(test_event_failed_later),

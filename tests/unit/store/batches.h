@@ -31,6 +31,7 @@ static inline void test_batch_init(struct test_batch *b)
     b->batch = (struct store_batch){
         .messages = arena_array(&b->arena, struct store_message, BATCH_MESSAGES_MAX),
         .events = arena_array(&b->arena, struct store_event, BATCH_EVENTS_MAX),
+        .runs = arena_array(&b->arena, struct store_run, BATCH_MESSAGES_MAX),
     };
 }
 
@@ -49,6 +50,13 @@ static inline struct store_message *add_message(struct test_batch *b, uint64_t s
     *m = (struct store_message){ .stream = "TEST_EVENTS",
                                  .seq = seq,
                                  .stored_nsec = 1767225600123456789 + (int64_t)seq };
+    b->batch.runs[b->batch.message_count - 1] =
+        (struct store_run){ .correlation_id = SPAN("correlation-1"),
+                            .received_usec = DAY_ZERO + 5,
+                            .accepted = -1,
+                            .rejected = -1,
+                            .message = (uint32_t)b->batch.message_count - 1 };
+    b->batch.run_count = b->batch.message_count;
     return m;
 }
 
@@ -179,8 +187,10 @@ static inline struct store_event *add_event(struct test_batch *b, const struct t
         .correlation_id = SPAN("correlation-1"),
         .received_usec = DAY_ZERO + 5,
         .message = (uint32_t)b->batch.message_count - 1,
+        .run = (uint32_t)b->batch.message_count - 1,
         .index = m->events++,
     };
+    b->batch.runs[se->run].events++;
     test_key(t->id, t->source, &se->key);
     ev->event_id = test_text(&b->arena, "e%u", t->id);
     ev->timestamp_usec = DAY_ZERO + t->usec;
@@ -196,6 +206,26 @@ static inline struct store_event *add_event(struct test_batch *b, const struct t
     fill_user(&b->arena, t, ev);
     ev->raw = test_raw(&b->arena, t, ev);
     return se;
+}
+
+/* As the collector does it with one that can never be stored. */
+static inline void mark_dead(struct test_batch *b, struct store_event *se)
+{
+    se->dead = true;
+    b->batch.messages[se->message].dead++;
+    b->batch.runs[se->run].dead++;
+}
+
+/* Events of the newest message that could not be read: all that is left of them. */
+static inline void add_unread(struct test_batch *b, uint32_t count)
+{
+    struct store_message *m = &b->batch.messages[b->batch.message_count - 1];
+    struct store_run *run = &b->batch.runs[b->batch.run_count - 1];
+
+    m->events += count;
+    m->dead += count;
+    run->events += count;
+    run->dead += count;
 }
 
 /* A plain event of a user. */
@@ -301,6 +331,12 @@ static const struct recount recounts[] = {
     { "ledger rows",
       "SELECT count(*) FROM ledger WHERE events <> stored + duplicates + dead + expired"
       " OR conflicts > duplicates" },
+    { "what became of requests",
+      "SELECT count(*) FROM ledger l FULL JOIN (SELECT stream, seq, stored_at, sum(events) AS e,"
+      " sum(stored) AS s, sum(duplicates) AS d, sum(conflicts) AS c, sum(dead) AS x,"
+      " sum(expired) AS p FROM request_outcomes GROUP BY 1, 2, 3) o USING (stream, seq, stored_at)"
+      " WHERE (l.events, l.stored, l.duplicates, l.conflicts, l.dead, l.expired)"
+      " IS DISTINCT FROM (o.e, o.s, o.d, o.c, o.x, o.p)" },
     { "ledger sum", "SELECT abs((SELECT coalesce(sum(stored), 0) FROM ledger)"
                     " - (SELECT count(*) FROM processed_events))" },
 };

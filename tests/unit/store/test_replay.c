@@ -248,8 +248,7 @@ static void test_dead_letters_stay_dead(void **state)
 
     test_batch_init(&b);
     add_whole_message(&b, 1);
-    b.batch.events[4].dead = true;
-    b.batch.messages[0].dead = 1;
+    mark_dead(&b, &b.batch.events[4]);
     assert_int_equal(store_write(f->writer, &b.batch, &f->err), 0);
     replay_some(f, 1, 1, 1, &counts);
     assert_int_equal(counts.unclear, 1);

@@ -211,16 +211,14 @@ static void test_dead_events(void **state)
 {
     struct fixture *f = *state;
     _cleanup_batch_ struct test_batch b;
-    struct store_message *m;
 
     test_batch_init(&b);
-    m = add_message(&b, 1);
-    add_plain(&b, 1)->dead = true;
+    (void)add_message(&b, 1);
+    mark_dead(&b, add_plain(&b, 1));
     (void)add_plain(&b, 1); /* the dead one does not make this a duplicate */
-    m->events++;            /* one could not even be read */
-    m->dead = 2;
-    m = add_message(&b, 2);
-    m->events = m->dead = 3; /* nothing left of it but the ledger's row */
+    add_unread(&b, 1);
+    (void)add_message(&b, 2);
+    add_unread(&b, 3); /* nothing left of it but the ledger's row */
     assert_int_equal(write_batch(f, &b), 0);
     assert_counts(&b.batch.messages[0], 1, 0, 0);
     assert_string_equal(pg_value(f->conn, "SELECT string_agg((seq, events, stored, dead)::text, ' '"
@@ -333,7 +331,7 @@ static void test_partition_dropped_behind_our_back(void **state)
     assert_int_equal(write_batch(f, &b), 0);
     (void)pg_value(f->conn, "DROP TABLE processed_events_20260101");
     (void)pg_value(f->conn,
-                   "TRUNCATE event_keys, user_demographics, ledger, event_counts,"
+                   "TRUNCATE event_keys, user_demographics, ledger, request_outcomes, event_counts,"
                    " revenue_totals, cube_totals, cube_deltas, user_activity, user_attributes");
     test_batch_init(&later);
     (void)add_message(&later, 2);
@@ -372,11 +370,10 @@ static void check_poison(struct fixture *f, const char *sql)
         bool poison = span_eq(b.batch.events[i].event.event_id, SPAN("e13"));
         assert_int_equal(store_try(f->writer, &b.batch, i, 1, &f->err), poison ? DB_DATA_FAULT : 0);
         if (poison)
-            b.batch.events[i].dead = true;
+            mark_dead(&b, &b.batch.events[i]);
     }
     assert_int_equal(store_try(f->writer, &b.batch, 0, b.batch.event_count, &f->err), 0);
     assert_int_equal(count(f, "event_keys") + count(f, "ledger") + count(f, "processed_events"), 0);
-    b.batch.messages[0].dead = 1;
     assert_int_equal(write_batch(f, &b), 0);
     assert_counts(&b.batch.messages[0], (unsigned)b.batch.event_count - 1, 0, 0);
     assert_int_equal(batches_recount(f->conn), 0);
