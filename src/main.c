@@ -42,6 +42,7 @@ static const struct command commands[] = {
     { "health", admin_health, "ask a role on this machine whether it is ready" },
     { "dlq", admin_dlq, "list, show, requeue or purge dead letters" },
     { "audit", admin_audit, "prove that every accepted event is accounted for" },
+    { "rollup", admin_rollup, "verify what reports read against the events, or rebuild it" },
     { "replay", admin_replay, "store messages of the streams again: what was lost comes back" },
     { "settings", admin_settings, "print the settings as env.example or Markdown" },
 };

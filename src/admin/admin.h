@@ -9,6 +9,7 @@ int admin_doctor(int argc, char **argv);
 int admin_health(int argc, char **argv);
 int admin_settings(int argc, char **argv);
 int admin_audit(int argc, char **argv);
+int admin_rollup(int argc, char **argv);
 int admin_replay(int argc, char **argv);
 int admin_bench(int argc, char **argv);
 int admin_dlq(int argc, char **argv);

@@ -85,11 +85,22 @@ int servers_open_bus(const struct servers *s, const char *name, struct log *log,
     return 0;
 }
 
-struct db *servers_new_db(const struct servers *s, const char *name)
+static struct db *new_db(const struct servers *s, const char *name, bool read_only)
 {
     return db_new(&(struct db_options){
         .url = s->database_url,
         .application_name = name,
         .connect_timeout_usec = CONNECT_TIMEOUT_USEC,
+        .read_only = read_only,
     });
+}
+
+struct db *servers_new_db(const struct servers *s, const char *name)
+{
+    return new_db(s, name, false);
+}
+
+struct db *servers_new_reader(const struct servers *s, const char *name)
+{
+    return new_db(s, name, true);
 }

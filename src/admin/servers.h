@@ -33,3 +33,5 @@ int servers_open_bus(const struct servers *s, const char *name, struct log *log,
 /* A handle that may write and has no statement timeout; connects at first use. NULL: out of memory.
  */
 struct db *servers_new_db(const struct servers *s, const char *name);
+/* The same for one that only reads: a replica will do. */
+struct db *servers_new_reader(const struct servers *s, const char *name);

@@ -64,22 +64,11 @@ static void print_account(const struct account *a)
     print_notes(a);
 }
 
-static void print_difference(const struct difference *d)
-{
-    struct span names = strbuf_span(&d->names), name;
-
-    printf("DIFFERS: %s%s%s: %" PRIu64 "\n", d->source ? d->source : "", d->source ? ": " : "",
-           d->what, d->count);
-    while (names.len && span_split(&names, '\n', &name))
-        printf("  %.*s\n", SPAN_ARG(name));
-}
-
 static void print_text(const struct audit *a)
 {
     for (size_t i = 0; i < a->account_count; i++)
         print_account(&a->accounts[i]);
-    for (size_t i = 0; i < a->differences.count; i++)
-        print_difference(&a->differences.list[i]);
+    differences_print(&a->differences, "DIFFERS");
     if (a->differences.total)
         printf("FAILED: %" PRIu64 " differences; %.1f s\n", a->differences.total,
                seconds(a->took_usec));
@@ -137,24 +126,6 @@ static void account_json(struct json_out *j, const struct account *a)
     json_object_end(j);
 }
 
-static void difference_json(struct json_out *j, const struct difference *d)
-{
-    struct span names = strbuf_span(&d->names), name;
-
-    json_object(j);
-    json_key(j, "source");
-    json_str(j, d->source);
-    json_key(j, "what");
-    json_str(j, d->what);
-    number(j, "count", d->count);
-    json_key(j, "named");
-    json_array(j);
-    while (names.len && span_split(&names, '\n', &name))
-        json_string(j, name);
-    json_array_end(j);
-    json_object_end(j);
-}
-
 static void print_json(const struct audit *a)
 {
     _cleanup_strbuf_ struct strbuf out;
@@ -175,10 +146,7 @@ static void print_json(const struct audit *a)
         number(&j, "deletedKeys", a->keys.deleted);
     }
     json_key(&j, "differences");
-    json_array(&j);
-    for (size_t i = 0; i < a->differences.count; i++)
-        difference_json(&j, &a->differences.list[i]);
-    json_array_end(&j);
+    differences_json(&a->differences, &j);
     json_key(&j, "seconds");
     json_double(&j, seconds(a->took_usec));
     json_key(&j, "tableSeconds");
