@@ -1,8 +1,10 @@
 """sluice rollup: nothing to say where reports read what the events say; what is damaged is found, named and mended, also
 under load."""
+import contextlib
 import random
 import threading
 
+import psycopg2
 import pytest
 
 from harness.admin import run
@@ -38,15 +40,15 @@ DAMAGES = [
     ("UPDATE user_activity SET chunk = chunk + 3 WHERE grain = 1440", "user_activity"),
     ("DELETE FROM user_attributes WHERE attribute IN ('gender', 'country')", "user_attributes"),
     ("UPDATE user_attributes SET users = ~users", "user_attributes"),
-    ("UPDATE user_attributes SET value = 'other' WHERE attribute = 'age_group' AND value = (SELECT min(value) FROM"
+    ("UPDATE user_attributes SET value = md5(random()::text) WHERE attribute = 'age_group' AND value = (SELECT min(value) FROM"
      " user_attributes WHERE attribute = 'age_group')", "user_attributes"),
     # As an older version stores a user.
     ("UPDATE user_demographics SET user_no = NULL, relist = true WHERE " + ANY_ROW.format("user_demographics"),
      "user_numbers"),
-    ("UPDATE user_demographics SET user_no = -1 WHERE " + ANY_ROW.format("user_demographics"), "user_numbers"),
 ]
-# Of numbers that collectors have in their memory.
+# Of numbers that collectors rely on: what they store with them is wrong as well.
 DAMAGES_AT_REST = [
+    ("UPDATE user_demographics SET user_no = -1 WHERE " + ANY_ROW.format("user_demographics"), "user_numbers"),
     ("UPDATE user_demographics SET user_no = 0", "user_numbers"),
     ("UPDATE user_numbers SET next_no = 1", "user_numbers"),
     ("DELETE FROM user_numbers", "user_numbers"),
@@ -60,9 +62,11 @@ def send(nats, rng, count, users=60):
             publisher.send_in_messages([e for e in events if e["source"] == source], 20)
 
 
-def wait_drained(nats):
+def wait_drained(nats, roles):
     for source in SOURCES:
-        wait_for(lambda s=source: drained(nats, s), 120, f"the {source} events to be stored")
+        wait_for(lambda s=source: drained(nats, s) or any(r.returncode is not None for r in roles), 120,
+                 f"the {source} events to be stored")
+    assert all(role.returncode is None for role in roles)
 
 
 def start_collectors(nats, database, folder):
@@ -78,7 +82,7 @@ def filled(nats, database, tmp_path_factory):
         for role in roles:
             role.wait_ready()
         send(nats, random.Random(71), 1500)
-        wait_drained(nats)
+        wait_drained(nats, roles)
     finally:
         for role in roles:
             role.terminate()
@@ -121,15 +125,22 @@ def test_nothing_differs(filled, nats):
 
 
 @pytest.mark.parametrize("damage, differs", DAMAGES + DAMAGES_AT_REST, ids=range(len(DAMAGES + DAMAGES_AT_REST)))
-def test_damage_is_found_and_mended(filled, nats, damage, differs):
+def test_damage_is_mended(filled, nats, damage, differs):
     filled.execute(damage)
-    found = rollup(nats, filled, "verify")
-    assert not found["ok"] and differs in kinds(found), found
-    assert all(d["count"] >= len(d["named"]) > 0 for d in found["differences"])
     before = epoch(filled)
     mended = rollup(nats, filled, "rebuild")
-    assert mended["ok"] and differs in kinds(mended)
+    assert mended["ok"] and differs in kinds(mended), mended
     assert epoch(filled) > before, "no reporter would notice"
+    assert_verify_is_clean(nats, filled)
+
+
+def test_all_damage_at_once(filled, nats):
+    for damage, _ in DAMAGES + DAMAGES_AT_REST:
+        filled.execute(damage)
+    found = rollup(nats, filled, "verify")
+    assert not found["ok"] and kinds(found) == {differs for _, differs in DAMAGES}
+    assert all(d["count"] >= len(d["named"]) > 0 for d in found["differences"])
+    assert kinds(rollup(nats, filled, "rebuild")) >= kinds(found) - {"user_attributes"}
     assert_verify_is_clean(nats, filled)
     assert_rollups_are_right(filled)
     assert rollup(nats, filled, "rebuild")["differences"] == []
@@ -139,7 +150,7 @@ def test_only_the_days_that_were_asked_for(filled, nats):
     days = filled.query("SELECT DISTINCT (bucket AT TIME ZONE 'UTC')::date::text FROM event_counts ORDER BY 1")
     first, last = days[0][0], days[-1][0]
     filled.execute("UPDATE event_counts SET events = events + 1 WHERE grain = 1440")
-    found = rollup(nats, filled, "verify", "--from", last)
+    found = rollup(nats, filled, "verify", "--from", last, "--to", last)
     assert found["days"] == 1 and all(last in name for name in found["differences"][0]["named"])
     assert "must have" in found["differences"][0]["named"][0]
     assert rollup(nats, filled, "rebuild", "--to", first)["days"] == 1
@@ -164,7 +175,7 @@ def test_what_it_cannot_take(filled, nats, argv, says):
 
 
 def test_one_rebuild_at_a_time(filled, nats):
-    with filled.connect() as connection, connection.cursor() as cursor:
+    with contextlib.closing(psycopg2.connect(filled.url)) as connection, connection.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended('sluice.rollup', 0))")
         command = run(nats, filled, "rollup", "rebuild")
         assert command.status == 2 and "another rebuild" in command.err
@@ -197,6 +208,16 @@ class Load:
         assert not self.error, self.error
 
 
+def do_damage(database, damage):
+    """It locks rows in another order than the collectors."""
+    for _ in range(20):
+        try:
+            return database.execute(damage)
+        except psycopg2.errors.DeadlockDetected:
+            continue
+    raise AssertionError(f"deadlocks only: {damage}")
+
+
 def test_damage_is_mended_under_load(other_nats, postgres, tmp_path):
     database = postgres.new_database()
     rng = random.Random(72)
@@ -205,16 +226,16 @@ def test_damage_is_mended_under_load(other_nats, postgres, tmp_path):
         for role in roles:
             role.wait_ready()
         send(other_nats, rng, 500)
-        wait_drained(other_nats)
+        wait_drained(other_nats, roles)
         with Load(other_nats, rng):
             stored = database.value("SELECT count(*) FROM processed_events")
-            for start in range(4):
-                for damage, _ in DAMAGES[start::4]:
-                    database.execute(damage)
+            for start in range(2):
+                for damage, _ in DAMAGES[start::2]:
+                    do_damage(database, damage)
                 assert rollup(other_nats, database, "rebuild")["differences"]
                 assert_verify_is_clean(other_nats, database)
             wait_for(lambda: database.value("SELECT count(*) FROM processed_events") > stored, 60, "the load")
-        wait_drained(other_nats)
+        wait_drained(other_nats, roles)
         assert_verify_is_clean(other_nats, database)
         assert_rollups_are_right(database)
     finally:
