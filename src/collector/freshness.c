@@ -81,6 +81,6 @@ void *freshness_run(void *collector)
                  KV_BUF("error", &err), KV_UINT("attempt", backoff.attempts),
                  KV_STR("then", "trying again; dataThrough of reports stands still meanwhile"));
     }
-    db = db_free(db);
+    (void)db_free(db);
     return NULL;
 }

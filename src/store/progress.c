@@ -63,14 +63,14 @@ static void add_row(struct progress_counts *c, const PGresult *rows, int row)
 int progress_update(struct db *db, const char *stream, uint64_t ack_floor, struct progress *p,
                     struct strbuf *err)
 {
-    struct progress next = *p;
+    struct progress next = { 0 };
     char from[NUMBER_TEXT_MAX], to[NUMBER_TEXT_MAX];
     _cleanup_result_ PGresult *rows = NULL;
     struct pg_params params = { 0 };
     int r;
 
-    if (ack_floor < p->seq)
-        next.seq = 0;
+    if (ack_floor >= p->seq)
+        next = *p;
     (void)snprintf(from, sizeof(from), "%" PRIu64, next.seq);
     (void)snprintf(to, sizeof(to), "%" PRIu64, ack_floor);
     pg_param_text(&params, stream);

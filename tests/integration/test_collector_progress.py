@@ -169,7 +169,7 @@ def test_it_holds_under_load_with_two_collectors_that_are_stopped_and_killed(sta
 
 def test_it_does_not_pass_what_a_stopped_collector_holds(start_role, nats, database):
     """Held in a transaction that waits for a lock, by a collector that keeps its messages for long."""
-    env = {"ACK_WAIT": "60s"}
+    env = {"ACK_WAIT": "1h"}
     holder = start_role("fb-collector", env=env).wait_ready()
     wait_for(lambda: through(database), 30, "the first word")
     with Publisher(nats) as publisher, nothing_stored(database):
