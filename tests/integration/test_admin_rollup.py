@@ -8,10 +8,12 @@ import psycopg2
 import pytest
 
 from harness.admin import run
+from harness.clusters import make_standby
 from harness.collector import SOURCES, Publisher, drained
 from harness.events import random_event
 from harness.rollup_recount import assert_rollups_are_right
 from harness.roles import Role
+from harness.servers import Database, PostgresServer, running
 from harness.wait import wait_for
 
 DAYS = 3
@@ -180,6 +182,24 @@ def test_one_rebuild_at_a_time(filled, nats):
         command = run(nats, filled, "rollup", "rebuild")
         assert command.status == 2 and "another rebuild" in command.err
         assert_verify_is_clean(nats, filled)
+
+
+def test_a_replica_is_verified_and_not_rebuilt(nats):
+    with running(PostgresServer()) as primary:
+        database = primary.new_database()
+        command = run(nats, database, "migrate")
+        assert command.status == 0, command.err
+        replica = make_standby(primary, synchronous=True)
+        try:
+            there = Database(replica, database.name)
+            database.execute("INSERT INTO event_counts VALUES ('2026-01-31', '2026-01-31', '2026-01-31', 1, 1440,"
+                             " 'facebook', 'top', 'ad.view')")
+            wait_for(lambda: there.value("SELECT count(*) FROM event_counts") == 1, 30, "the row to arrive")
+            assert kinds(rollup(nats, there, "verify")) == {"event_counts"}
+            command = run(nats, there, "rollup", "rebuild")
+            assert command.status == 2 and command.err.count("\n") == 1, command.err
+        finally:
+            replica.remove()
 
 
 class Load:
