@@ -127,10 +127,14 @@ void outbox_flush_shared(struct outbox *ob)
     }
 }
 
-static int write_run(struct batch_writer *w, const struct pending *p, struct span raw)
+/* single: all of its request. Whatever fails does so before the event counts as one of the message.
+ */
+static int write_run(struct batch_writer *w, const struct pending *p, struct span raw, bool single)
 {
     int r = batch_writer_run(w, p->input.correlation_id, p->input.received_usec);
 
+    if (r == 0 && single)
+        r = batch_writer_totals(w, /* accepted= */ 1, /* rejected= */ 0);
     return r == 0 ? batch_writer_event(w, raw) : r;
 }
 
@@ -143,9 +147,7 @@ enum failure outbox_add_shared(struct outbox *ob, struct pending *p, int lane, s
         return FAILURE_OVERLOADED;
     if (m->writer.events == 0)
         m->opened_usec = clock_mono_usec();
-    r = write_run(&m->writer, p, raw);
-    if (r == 0)
-        r = batch_writer_totals(&m->writer, /* accepted= */ 1, /* rejected= */ 0);
+    r = write_run(&m->writer, p, raw, /* single= */ true);
     if (r < 0) {
         enum failure failure = failure_of_errno(r);
 
@@ -187,7 +189,7 @@ enum failure outbox_add_own(struct outbox *ob, struct pending *p, int lane, stru
         if (failure != FAILURE_NONE)
             return failure;
     }
-    r = w->events == 0 ? write_run(w, p, raw) : batch_writer_event(w, raw);
+    r = w->events == 0 ? write_run(w, p, raw, /* single= */ false) : batch_writer_event(w, raw);
     return r < 0 ? failure_of_errno(r) : FAILURE_NONE;
 }
 
