@@ -212,13 +212,9 @@ static void filter_rows(struct report_revenue *v, const struct report_filter *f)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < v->count; i++) {
-        const struct report_row *row = &v->rows[i];
-
-        if ((f->source < 0 || span_eq(row->part[0], span_str(event_source_names[f->source]))) &&
-            (!f->campaign_id.ptr || span_eq(row->part[1], f->campaign_id)))
-            v->rows[kept++] = *row;
-    }
+    for (size_t i = 0; i < v->count; i++)
+        if (report_cells_kept(CONTENT_CAMPAIGNS, &v->rows[i], f))
+            v->rows[kept++] = v->rows[i];
     v->count = kept;
 }
 
@@ -240,7 +236,8 @@ static int read_cached(struct db *db, const struct report_filter *f, struct stat
     v->found.retained_usec = view.retained_usec;
     if (wants_extent(f))
         take_extent(&v->found, s->calls[1].result);
-    r = report_cells_read(db, SUBJECT_REVENUE, &view, report_span_of(f), &v->rows, &v->count, err);
+    r = report_cells_read(db, CONTENT_CAMPAIGNS, &view, report_span_of(f), &v->rows, &v->count,
+                          err);
     if (r == 0)
         filter_rows(v, f);
     return r;
