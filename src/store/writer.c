@@ -14,8 +14,9 @@
 #define SCRATCH_BLOCK_BYTES (1024 * 1024)
 #define SCRATCH_BYTES_MAX (1024 * 1024 * 1024)
 
-/* A batch meets other writers at most this often before it is given back for later. */
-#define ATTEMPTS_MAX 5
+/* A batch meets other writers at most this often before it is given back for later. Each time one
+ * of them has stored a part of it: it comes to an end. */
+#define ATTEMPTS_MAX 20
 
 struct store_writer *store_writer_new(struct db *db)
 {
