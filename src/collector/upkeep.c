@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "collector/server_figures.h"
 #include "store/cube_merge.h"
+#include "store/frozen_writer.h"
 #include "store/ledger_prune.h"
 #include "store/outcome_prune.h"
 #include "store/retention.h"
@@ -15,8 +16,10 @@
 #define CONNECT_USEC UINT64_C(3000000)
 /* Counting a large day takes its time; it keeps nobody waiting. */
 #define STATEMENT_USEC UINT64_C(600000000)
-/* How old a delta of the cubes may grow: merging seldom is cheaper, and makes reports read more. */
+/* How often deltas of the cubes are merged, and for which part of the time at most: what many of
+ * them change in common is written once. Merging seldom makes reports read more. */
 #define MERGE_USEC (2 * (uint64_t)USEC_PER_SEC)
+#define MERGE_REST 19
 #define SCHEMA_WAIT_USEC UINT64_C(250000)
 #define JOIN_TICK_USEC UINT64_C(20000)
 #define ERROR_TEXT_MAX 512
@@ -27,7 +30,8 @@ struct upkeep {
     pthread_t thread;
     struct halt ended; /* the thread is about to end */
     bool runs;
-    bool fails; /* the last thing that was done */
+    bool fails;                    /* the last thing that was done */
+    uint64_t round_due, merge_due; /* monotonic */
 };
 
 static bool is_stopping(const struct upkeep *u)
@@ -144,10 +148,25 @@ static int do_round(struct upkeep *u, struct strbuf *err)
 
 static int merge_cubes(struct upkeep *u, struct strbuf *err)
 {
-    uint64_t merged;
+    uint64_t merged, begin = clock_mono_usec();
     int r = cube_merge(u->db, &merged, err);
 
+    u->merge_due = clock_mono_usec() + MERGE_REST * (clock_mono_usec() - begin);
     metric_add(u->c->figures.merged, r == 0 ? merged : 0);
+    return r;
+}
+
+/* Another collector's, or one's own that a network has swallowed. */
+static int end_frozen(struct upkeep *u, struct strbuf *err)
+{
+    uint64_t ended;
+    int r = frozen_writers_end(u->db, &ended, err);
+
+    if (r == 0 && ended > 0)
+        log_warn(u->c->log, "upkeep.frozen",
+                 "a collector that has stopped in the middle of a transaction kept others waiting",
+                 KV_UINT("sessions", ended),
+                 KV_STR("then", "its session is ended; what it had is stored by others"));
     return r;
 }
 
@@ -161,16 +180,18 @@ static void note_failure(struct upkeep *u, const struct strbuf *err)
     u->fails = true;
 }
 
-static void do_due(struct upkeep *u, uint64_t *round_due)
+static void do_due(struct upkeep *u)
 {
     _cleanup_strbuf_ struct strbuf err;
     int r;
 
     strbuf_init(&err, ERROR_TEXT_MAX);
-    r = merge_cubes(u, &err);
-    if (r == 0 && !is_stopping(u) && clock_mono_usec() >= *round_due) {
+    r = end_frozen(u, &err);
+    if (r == 0 && clock_mono_usec() >= u->merge_due)
+        r = merge_cubes(u, &err);
+    if (r == 0 && !is_stopping(u) && clock_mono_usec() >= u->round_due) {
         r = do_round(u, &err);
-        *round_due = clock_mono_usec() + u->c->settings->upkeep_interval_usec;
+        u->round_due = clock_mono_usec() + u->c->settings->upkeep_interval_usec;
     }
     if (r == 0)
         u->fails = false;
@@ -182,13 +203,13 @@ static void *run(void *upkeep)
 {
     struct upkeep *u = upkeep;
     struct collector *c = u->c;
-    uint64_t delay, round_due = 0;
+    uint64_t delay;
 
     do {
         delay = SCHEMA_WAIT_USEC;
         if (!atomic_load(&c->schema_ready) || !atomic_load(&c->layout_ready))
             continue;
-        do_due(u, &round_due);
+        do_due(u);
         delay = MIN(MERGE_USEC, c->settings->upkeep_interval_usec);
     } while (!halt_wait(&c->stopping, delay));
     halt_set(&u->ended);

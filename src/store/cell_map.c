@@ -3,7 +3,8 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "base/hash.h"
 
 struct name_place {
     struct span name;
@@ -21,28 +22,9 @@ static size_t places_for(size_t most)
     return n;
 }
 
-/* As in splitmix64 (https://prng.di.unimi.it/splitmix64.c). */
-static uint64_t mixed(uint64_t x)
-{
-    x = (x ^ (x >> 30)) * UINT64_C(0xbf58476d1ce4e5b9);
-    x = (x ^ (x >> 27)) * UINT64_C(0x94d049bb133111eb);
-    return x ^ (x >> 31);
-}
-
 static uint64_t hash_key(struct key_number key)
 {
-    return mixed(key.high ^ mixed(key.low + UINT64_C(0x9e3779b97f4a7c15)));
-}
-
-static uint32_t hash_name(struct span name)
-{
-    uint64_t h = name.len, word = 0;
-    size_t i = 0;
-
-    for (; i + sizeof(word) <= name.len; i += sizeof(word))
-        h = mixed(h ^ span_load_u64(name.ptr + i));
-    memcpy(&word, name.ptr + i, name.len - i);
-    return (uint32_t)mixed(h ^ word);
+    return hash_mix(key.high ^ hash_mix(key.low + UINT64_C(0x9e3779b97f4a7c15)));
 }
 
 int cell_map_init(struct cell_map *map, struct arena *arena, size_t most)
@@ -103,7 +85,7 @@ uint32_t name_map_add(struct name_map *map, struct span name)
 
     if (!name.len)
         return 0;
-    hash = hash_name(name);
+    hash = (uint32_t)hash_span(0, name);
     for (at = hash & map->mask; map->places[at].number; at = (at + 1) & map->mask)
         if (map->places[at].hash == hash && span_eq(map->places[at].name, name))
             return map->places[at].number;

@@ -1,7 +1,7 @@
 /*
  * One batch, one transaction, few round trips: look up what is retained, ledger and keys (one
- * trip), COPY keys, events, revenue, cubes and what became of requests, upsert users, whose numbers
- * come back, then their activity, counts, ledger and COMMIT (one trip).
+ * trip), COPY keys, events, revenue, cubes and what became of requests, add and touch users, then
+ * their activity, counts, ledger and COMMIT (one trip).
  */
 #include "store/writer.h"
 
@@ -14,8 +14,9 @@
 #define SCRATCH_BLOCK_BYTES (1024 * 1024)
 #define SCRATCH_BYTES_MAX (1024 * 1024 * 1024)
 
-/* A batch meets other writers at most this often before it is given back for later. */
-#define ATTEMPTS_MAX 5
+/* A batch meets other writers at most this often before it is given back for later. Each time one
+ * of them has stored a part of it: it comes to an end. */
+#define ATTEMPTS_MAX 20
 
 struct store_writer *store_writer_new(struct db *db)
 {
@@ -26,9 +27,11 @@ struct store_writer *store_writer_new(struct db *db)
     w->db = db;
     w->stored_keys = key_filter_new();
     w->activity = activity_cache_new();
-    if (!w->stored_keys || !w->activity) {
+    w->user_numbers = user_cache_new();
+    if (!w->stored_keys || !w->activity || !w->user_numbers) {
         (void)key_filter_free(w->stored_keys);
         (void)activity_cache_free(w->activity);
+        (void)user_cache_free(w->user_numbers);
         free(w);
         return NULL;
     }
@@ -50,6 +53,7 @@ struct store_writer *store_writer_free(struct store_writer *w)
     arena_release(&w->arena);
     numbers_release(w);
     w->activity = activity_cache_free(w->activity);
+    w->user_numbers = user_cache_free(w->user_numbers);
     w->stored_keys = key_filter_free(w->stored_keys);
     (void)db_free(w->db);
     free(w);
@@ -250,6 +254,10 @@ static bool is_worth_another(struct write_job *job)
         job->ask_all = true;
         return true;
     }
+    if (job->numbers_distrusted) {
+        job->numbers_distrusted = false;
+        return true;
+    }
     if (pg_failed_with(db, "23514") && !db->failure.constrained) {
         partition_cache_clear(&job->w->partitions);
         return true;
@@ -259,15 +267,28 @@ static bool is_worth_another(struct write_job *job)
 
 /* With the connection goes what is known of the database behind it: the next one may lead to a
  * standby that has not got the last transactions. */
+static void forget_database(struct store_writer *w)
+{
+    numbers_forget(w);
+    activity_cache_clear(w->activity);
+    user_cache_clear(w->user_numbers);
+}
+
 static int connect_job(struct write_job *job, struct strbuf *err)
 {
     struct store_writer *w = job->w;
+    bool is_connected = w->db->conn && PQstatus(w->db->conn) == CONNECTION_OK;
+    int r = db_connect(w->db, err);
 
-    if (!w->db->conn || PQstatus(w->db->conn) != CONNECTION_OK) {
-        numbers_forget(w);
-        activity_cache_clear(w->activity);
-    }
-    return db_connect(w->db, err);
+    if (is_connected || r != 0)
+        return r;
+    forget_database(w);
+    /* Rows are found one after the other in the order in which they were asked for, which is that
+     * of their locks. */
+    r = pg_exec(w->db, "SET enable_hashjoin = off; SET enable_mergejoin = off", err);
+    if (r != 0)
+        pg_abandon(w->db);
+    return r;
 }
 
 static int run(struct write_job *job, struct strbuf *err)
@@ -306,6 +327,7 @@ static int write_slice(struct store_writer *w, struct store_batch *batch,
     keys_remember(&job);
     if (job.fresh_count) {
         numbers_settle(&job);
+        users_remember(&job);
         activity_remember(&job);
     }
     for (size_t i = slice->message_first; i < slice->message_first + slice->message_count; i++)

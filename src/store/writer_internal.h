@@ -3,7 +3,7 @@
  * scratch memory lives in the writer's arena and is forgotten with the next attempt.
  *
  * Every transaction takes its row locks in one order, whoever writes: event_keys by key, then
- * user_demographics by (source, user), user_attributes by its key (relist_users() in the
+ * user_demographics (writer_users.c says how), user_attributes by its key (relist_users() in the
  * migrations), user_activity, event_counts and revenue_totals each by bucket within grain and then
  * as the enums are numbered, and ledger by (stream, seq, stored_at). Events, revenue and
  * cube_deltas take none that others wait for, nor does request_outcomes; user_numbers is written in
@@ -25,6 +25,7 @@
 #include "store/copy.h"
 #include "store/key_filter.h"
 #include "store/partition.h"
+#include "store/user_cache.h"
 #include "store/writer.h"
 
 /* One event that may be stored, in the order of keys. */
@@ -48,6 +49,7 @@ struct key_slot {
 struct number_pool {
     int32_t *list; /* owned */
     size_t count, room;
+    size_t offered; /* of these, to users of the attempt */
 };
 
 struct store_writer {
@@ -56,6 +58,8 @@ struct store_writer {
     struct partition_cache partitions;
     struct key_filter *stored_keys;
     struct number_pool numbers[SOURCE_COUNT];
+    struct user_cache *user_numbers;
+    bool expects_new_users; /* most that are unknown to the writer were new the last time */
     struct activity_cache *activity; /* what this connection has committed */
     struct pg_copy copy;
     struct pg_array arrays[ARRAYS_MAX]; /* columns of the statement that is built just now */
@@ -67,12 +71,19 @@ struct batch_slice {
     size_t event_first, event_count;
 };
 
-/* A user of the events to store. */
+#define USER_NO_NONE (-1)
+
+/* A user of the events to store, and what they come to. */
 struct job_user {
     enum event_source source;
     struct span id;
-    int32_t no;
-    bool relist; /* user_attributes is to be brought up to date */
+    int64_t first_usec;
+    const struct store_event *newest;         /* gives the attributes */
+    const struct store_event *newest_country; /* NULL = no event named one */
+    int32_t no;                               /* USER_NO_NONE until it is known */
+    int32_t offered;                          /* of the pool, likewise */
+    bool added;                               /* by this attempt */
+    bool relist;                              /* user_attributes is to be brought up to date */
 };
 
 struct write_job {
@@ -82,6 +93,7 @@ struct write_job {
     bool trial;   /* roll back in the end, leave the batch's counts alone */
     bool ask_all; /* the filter of stored keys does not tell: look up every key */
     bool careful; /* another writer is at the same keys: let PostgreSQL arbitrate each one */
+    bool numbers_distrusted; /* the attempt has met a remembered number that is not its user's */
 
     int64_t retained_usec; /* events before it are expired */
     uint32_t *messages;    /* of the slice, in ledger order: indices into the batch */
@@ -226,13 +238,25 @@ int revenue_copy(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
 /* writer_numbers.c: before the transaction, as many numbers as it could need. */
 int numbers_take(struct write_job *job, struct strbuf *err) MUST_CHECK;
-/* The batch is committed: those that its users came back with are used up. */
+/* The next one; it stays in the pool until it is settled. */
+int32_t numbers_offer(struct store_writer *w, enum event_source source);
+/* The batch is committed: those that users have taken are used up. */
 void numbers_settle(struct write_job *job);
 void numbers_forget(struct store_writer *w); /* others may have them */
 void numbers_release(struct store_writer *w);
 
 /* writer_users.c: fills in the job's users. */
 int users_store(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* The batch is committed. */
+void users_remember(struct write_job *job);
+
+/* writer_user_rows.c: adds rows for the users without a number; those that another one has added
+ * keep being without. */
+int users_add(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* The stored numbers of users without one. */
+int users_look_up(struct write_job *job, struct strbuf *err) MUST_CHECK;
+/* Merges users with their rows, but for those that were added. */
+int users_touch(struct write_job *job, struct strbuf *err) MUST_CHECK;
 
 /* writer_attributes.c */
 int attributes_prepare(struct write_job *job) MUST_CHECK;

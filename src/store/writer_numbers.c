@@ -1,6 +1,6 @@
 /*
- * Numbers for users, by which bitmaps know them. Who is new is known when the users' upsert comes
- * back: each user goes into it with a number of the pool, and those that nobody needed stay there.
+ * Numbers for users, by which bitmaps know them. Who is new is known when their rows were added:
+ * each that may be new is offered a number of the pool, and those that nobody needed stay there.
  * user_numbers is written before the transaction, in one of its own, so that writers do not wait
  * for each other's users. Numbers that are lost with the process or the connection are gaps.
  */
@@ -64,28 +64,37 @@ int numbers_take(struct write_job *job, struct strbuf *err)
 
     for (size_t i = 0; i < job->slice.event_count; i++)
         needed[job->batch->events[job->slice.event_first + i].event.source]++;
-    for (int s = 0; r == 0 && s < SOURCE_COUNT; s++)
+    for (int s = 0; r == 0 && s < SOURCE_COUNT; s++) {
+        job->w->numbers[s].offered = 0;
         if (job->w->numbers[s].count < needed[s])
             r = take(job, (enum event_source)s, MAX(needed[s], (size_t)TAKE_MIN), err);
+    }
     return r;
+}
+
+int32_t numbers_offer(struct store_writer *w, enum event_source source)
+{
+    struct number_pool *pool = &w->numbers[source];
+
+    return pool->list[pool->offered++];
 }
 
 void numbers_settle(struct write_job *job)
 {
-    size_t given[SOURCE_COUNT] = { 0 }, kept[SOURCE_COUNT] = { 0 };
+    size_t kept[SOURCE_COUNT] = { 0 };
 
     for (size_t i = 0; i < job->user_count; i++) {
-        enum event_source source = job->users[i].source;
-        int32_t *list = job->w->numbers[source].list, candidate = list[given[source]++];
-        if (job->users[i].no != candidate)
-            list[kept[source]++] = candidate;
+        const struct job_user *user = &job->users[i];
+        if (user->offered != USER_NO_NONE && user->no != user->offered)
+            job->w->numbers[user->source].list[kept[user->source]++] = user->offered;
     }
     for (int s = 0; s < SOURCE_COUNT; s++) {
         struct number_pool *pool = &job->w->numbers[s];
-        size_t rest = pool->count - given[s];
+        size_t rest = pool->count - pool->offered;
         if (rest)
-            memmove(pool->list + kept[s], pool->list + given[s], rest * sizeof(*pool->list));
+            memmove(pool->list + kept[s], pool->list + pool->offered, rest * sizeof(*pool->list));
         pool->count = kept[s] + rest;
+        pool->offered = 0;
     }
 }
 

@@ -1,7 +1,10 @@
 """Old data leaves by itself: trimmed streams, pruned ledgers, dropped days; and nothing that is needed does."""
+import contextlib
 import datetime
+import os
 import random
 import signal
+import subprocess
 import threading
 
 import psycopg2
@@ -362,3 +365,35 @@ def test_old_samples_are_deleted(start_role, nats, database):
     wait_for(lambda: database.query("SELECT value FROM event_metrics WHERE service = 's'") == [(1.0,)], 20,
              "the old ones to go")
     role.signal(signal.SIGTERM)
+
+
+@contextlib.contextmanager
+def frozen_copy(url):
+    """A client that has locked the register of keys and then says no more."""
+    with subprocess.Popen(["psql", "-qX", url], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
+                          env=os.environ | {"PGAPPNAME": "sluice fb-collector 1"}) as client:
+        try:
+            client.stdin.write("BEGIN; LOCK TABLE event_keys IN EXCLUSIVE MODE;\nCOPY event_keys FROM STDIN;\n")
+            client.stdin.flush()
+            with contextlib.closing(psycopg2.connect(url)) as connection:
+                connection.autocommit = True
+                cursor = connection.cursor()
+
+                def is_copying():
+                    cursor.execute("SELECT EXISTS (SELECT FROM pg_stat_activity WHERE query LIKE 'COPY event_keys%'"
+                                   " AND wait_event = 'ClientRead' AND state = 'active')")
+                    return cursor.fetchone()[0]
+
+                wait_for(is_copying, 30, "the COPY")
+            yield client
+        finally:
+            client.kill()
+
+def test_a_frozen_writer_does_not_keep_others_waiting(nats, database, start_role):
+    """In the middle of a COPY none of PostgreSQL's own timeouts ends it, and its machine still answers."""
+    collector = start_role("fb-collector").wait_ready()
+    with frozen_copy(database.url) as frozen, Publisher(nats) as publisher:
+        publisher.send([facebook_event()])
+        wait_for(lambda: database.value("SELECT count(*) FROM processed_events") == 1, 60, "what waits to be stored")
+        assert frozen.poll() is None, "it never noticed anything"
+        assert "upkeep.frozen" in [line["event"] for line in collector.log_lines()]

@@ -246,6 +246,8 @@ static inline struct test_event event_of_id(unsigned id, unsigned users)
     t.user = (unsigned)rand_r(&own) % users;
     t.usec = (int64_t)(rand_r(&own) % (5 * 24 * 60)) * 60 * USEC_PER_SEC;
     t.attributes = (unsigned)rand_r(&own);
+    if (t.attributes % 3) /* most events repeat what is known of their user */
+        t.attributes = t.user;
     t.country = rand_r(&own) % 3 == 0;
     t.type = (enum event_type)(rand_r(&own) % TYPE_COUNT);
     t.cents = rand_r(&own) % 4 ? -1 : rand_r(&own) % 2 ? rand_r(&own) : 9999999999999999;
