@@ -12,6 +12,10 @@
     "SELECT p.slot, " time ", " alias ".source, coalesce(nullif(" alias ".campaign_id, ''),"       \
     " 'unknown'), " alias ".currency, "
 
+#define OF_CUBE(minutes)                                                                           \
+    REVENUE_OF("c", "c.bucket")                                                                    \
+    "c.events, c.amount::text FROM pieces p JOIN " REPORT_CUBE_PIECE("campaign_revenue", minutes)
+
 /* What deltas add to a day stands at its hours. */
 static const char *const load_sql[CONTENT_COUNT] = {
     [CONTENT_EVENTS] =
@@ -20,10 +24,7 @@ static const char *const load_sql[CONTENT_COUNT] = {
     [CONTENT_REVENUE] =
         PIECES "SELECT p.slot, c.bucket, c.source, '', c.currency, c.transactions, c.amount::text"
                " FROM pieces p JOIN revenue_totals c ON " REPORT_IN_PIECE,
-    [CONTENT_CAMPAIGNS] =
-        PIECES REVENUE_OF("c", "c.bucket") "c.events, c.amount::text FROM pieces p"
-                                           " JOIN cube_totals c ON c.cube = 'campaign_revenue'"
-                                           " AND " REPORT_IN_PIECE " UNION ALL " //
+    [CONTENT_CAMPAIGNS] = PIECES OF_CUBE("1440") " UNION ALL " OF_CUBE("60") " UNION ALL " //
     REVENUE_OF("d", "d.bucket") "d.events, d.amount::text FROM pieces p JOIN cube_deltas d"
                                 " ON d.cube = 'campaign_revenue' AND p.grain > 0"
                                 " AND d.bucket >= p.lo AND d.bucket < p.hi UNION ALL " //

@@ -87,6 +87,13 @@ const char *report_source_name(const struct report_filter *f);
     "cube_totals c ON c.cube = '" cube "' AND p.grain = " minutes " AND c.grain = " minutes        \
     " AND c.bucket >= p.lo AND c.bucket < p.hi AND c.bucket >= " REPORT_RETAINED_FROM
 
+/* The same, looked up for each piece: for a few hours or days of a cube. OFFSET 0 keeps the
+ * planner, who does not know how few they are, from reading all of it. */
+#define REPORT_CUBE_PIECE(cube, minutes)                                                           \
+    "LATERAL (SELECT * FROM cube_totals c WHERE c.cube = '" cube "' AND c.grain = " minutes        \
+    " AND c.bucket >= p.lo AND c.bucket < p.hi AND c.bucket >= " REPORT_RETAINED_FROM              \
+    " OFFSET 0) c ON p.grain = " minutes
+
 /* A timestamptz parameter; `bytes` holds it until the statement was sent. */
 void report_param_time(struct pg_params *p, int64_t usec, char bytes[static 8]);
 

@@ -27,12 +27,14 @@
 
 enum column { SOURCE, CAMPAIGN, CURRENCY, COUNT, AMOUNT };
 
-static const char sums_sql[] =
-    PIECES "SELECT " CUBE_COLUMNS("c") " FROM pieces p JOIN cube_totals c ON " REPORT_IN_PIECE //
-                                       " WHERE " IN_CUBE("c") " AND " OF_SOURCE("c")           //
-    " UNION ALL SELECT " CUBE_COLUMNS("d") " FROM pieces p JOIN cube_deltas d ON " IN_DELTAS   //
-                                           " WHERE " IN_CUBE("d") " AND " OF_SOURCE("d")       //
-    " UNION ALL SELECT " RAW_COLUMNS " FROM pieces p JOIN revenue_transactions t ON " IN_RAW   //
+#define OF_CUBE(minutes)                                                                           \
+    "SELECT " CUBE_COLUMNS("c") " FROM pieces p JOIN " REPORT_CUBE_PIECE(                          \
+        "campaign_revenue", minutes) " WHERE " OF_SOURCE("c")
+
+static const char sums_sql[] = PIECES OF_CUBE("1440") " UNION ALL " OF_CUBE("60")            //
+    " UNION ALL SELECT " CUBE_COLUMNS("d") " FROM pieces p JOIN cube_deltas d ON " IN_DELTAS //
+                                           " WHERE " IN_CUBE("d") " AND " OF_SOURCE("d")     //
+    " UNION ALL SELECT " RAW_COLUMNS " FROM pieces p JOIN revenue_transactions t ON " IN_RAW //
     " WHERE " OF_SOURCE("t") SUMS;
 
 /* A campaign is looked up bucket by bucket: between the buckets of a span lie all other campaigns.
