@@ -15,11 +15,14 @@
 #define RAW_REVENUE                                                                                \
     "(SELECT timestamp, source, currency, amount, coalesce(campaign_id, '') AS campaign_id"        \
     " FROM revenue_transactions) e"
-/* The transactions of one campaign, by the index that has them together. */
+/* The transactions of one campaign, by the index that has them together; looked up for each piece,
+ * of which a series has two for each bucket. */
+#define IN_PIECE " AND timestamp >= p.lo AND timestamp < p.hi"
 #define RAW_REVENUE_OF_CAMPAIGN                                                                    \
-    "(SELECT timestamp, source, currency, amount, campaign_id FROM revenue_transactions"           \
-    " WHERE campaign_id = $7 UNION ALL SELECT timestamp, source, currency, amount, ''"             \
-    " FROM revenue_transactions WHERE $7 = 'unknown' AND campaign_id IS NULL) e"
+    "LATERAL (SELECT timestamp, source, currency, amount, campaign_id FROM revenue_transactions"   \
+    " WHERE campaign_id = $7" IN_PIECE " UNION ALL SELECT timestamp, source, currency, amount, ''" \
+    " FROM revenue_transactions WHERE $7 = 'unknown' AND campaign_id IS NULL" IN_PIECE             \
+    " OFFSET 0) e"
 
 /* Both sides of the join are looked up by time for each piece: OFFSET 0 keeps the planner from
  * joining all transactions with all events first. */
