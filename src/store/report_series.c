@@ -127,16 +127,16 @@ static int read_buckets(struct db *db, const struct report_filter *f, struct rep
 }
 
 static void write_bucket_groups(struct json_out *j, enum report_subject subject,
-                                const struct report_series_row *rows, size_t count)
+                                const struct report_series *series, size_t first, size_t end)
 {
     json_key(j, "groups");
     json_object(j);
-    for (size_t i = 0; i < count; i++) {
-        json_key_span(j, rows[i].name);
+    for (size_t i = first; i < end; i++) {
+        json_key_span(j, series->rows[i].name);
         if (subject == SUBJECT_REVENUE)
-            report_money_write(j, rows[i].cents);
+            report_money_write(j, series->rows[i].cents);
         else
-            json_u64(j, rows[i].count);
+            json_u64(j, series->rows[i].count);
     }
     json_object_end(j);
 }
@@ -163,7 +163,7 @@ static void write_series(struct json_out *j, const struct report_facts *facts,
         report_local_time_write(j, b->bucket[i].start_usec, b->bucket[i].offset_sec);
         report_sum_write(j, facts->subject, count, cents);
         if (facts->dimension_count)
-            write_bucket_groups(j, facts->subject, series->rows + first, end - first);
+            write_bucket_groups(j, facts->subject, series, first, end);
         json_object_end(j);
     }
     json_array_end(j);
