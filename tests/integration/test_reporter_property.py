@@ -72,8 +72,7 @@ def test_every_report_is_what_counting_gives(nats, database):
     rng = random.Random(SEED)
     waves = draw_waves(rng, EVENTS, 4)
     with roles(NATS_URL=nats.url, DATABASE_URL=database.url, REPORT_POOL="2") as start, requests.Session() as session:
-        start("fb-collector").terminate()  # makes the tables
-        reporter = start("reporter")
+        reporter = start("reporter", ready=False)  # there are no tables yet
         for number, wave in enumerate(waves):
             store_wave(nats, database, number, wave)
             known = Oracle(wave.accepted)

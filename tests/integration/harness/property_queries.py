@@ -10,9 +10,11 @@ from .property_events import CAMPAIGNS, CHANGES, ZONES
 
 MICROSECOND = datetime.timedelta(microseconds=1)
 TYPES = sorted({name for types in (FACEBOOK_TYPES, TIKTOK_TYPES) for names in types.values() for name in names})
+LONGEST = {"minute": datetime.timedelta(days=1), "hour": datetime.timedelta(days=20)}
 INTERVALS = ["minute", "hour", "day", "week", "month"]
 SORTS = ["revenue", "orders", "buyers", "averageOrderValue", "clicks", "campaignId"]
 SOURCES = ["facebook", "tiktok"]
+FAR = {"from": datetime.datetime(1, 1, 1, tzinfo=oracle.UTC), "to": datetime.datetime(9999, 12, 31, tzinfo=oracle.UTC)}
 CURRENCIES = ["USD", "EUR", "JPY", "CHF"]
 
 
@@ -58,6 +60,8 @@ def near(rng, when):
 
 
 def random_range(rng, events):
+    if rng.random() < 0.03:
+        return dict(FAR)
     start = random_bound(rng, events)
     start, end = sorted([start, near(rng, start) if rng.random() < 0.4 else random_bound(rng, events)])
     if rng.random() < 0.2:
@@ -70,29 +74,37 @@ def some(rng, chance=0.35, **choices):
     return {name: rng.choice(values) for name, values in choices.items() if rng.random() < chance}
 
 
+def random_series(rng, span):
+    """Cuts the span of most that would have too many buckets. One in many asks for groups that series have not."""
+    interval = rng.choice(INTERVALS)
+    if interval in LONGEST and "from" in span and rng.random() < 0.9:
+        span["to"] = min(span.get("to", FAR["to"]), span["from"] + rng.random() * LONGEST[interval])
+    return {"interval": interval, **some(rng, 0.8, timezone=ZONES),
+            **some(rng, 0.5, groupBy=["source", "funnelStage", "eventType"] * 8 + ["country", "source,eventType"])}
+
+
 def random_parts(rng, span):
-    """Series, groups and the range before. One in many is refused: a series by what it has no groups of, no bound."""
+    """Series or groups, and the range before: now and then of a range without a bound, which is refused."""
     found = {}
-    kind = rng.randrange(4)
-    if kind == 0:
-        found = {"interval": rng.choice(INTERVALS), **some(rng, 0.8, timezone=ZONES), **some(
-            rng, 0.5, groupBy=["source", "funnelStage", "eventType"] * 5 + ["country", "source,eventType"])}
-    elif kind < 3:
-        found = {"groupBy": ",".join(rng.sample(spread.DIMENSIONS, kind)), **some(rng, limit=[1, 3, 20, 10000])}
-    if rng.random() < (0.25 if len(span) == 2 else 0.02):
+    kind = rng.randrange(5)
+    if kind < 2 and span != FAR:
+        found = random_series(rng, span)
+    elif kind < 4:
+        found = {"groupBy": ",".join(rng.sample(spread.DIMENSIONS, rng.choice([1, 2]))), **some(rng, limit=[1, 3, 20, 10000])}
+    if rng.random() < (0.25 if len(span) == 2 else 0.02) and span != FAR:
         found["compare"] = "previous"
     return found
 
 
 def of_events(rng, events, span):
-    return Query(("events",), {**span, **some(rng, source=SOURCES, funnelStage=["top", "bottom"], eventType=TYPES),
-                               **random_parts(rng, span)})
+    parts = random_parts(rng, span)
+    return Query(("events",), {**span, **parts, **some(rng, source=SOURCES, funnelStage=["top", "bottom"], eventType=TYPES)})
 
 
 def of_revenue(rng, events, span):
     campaigns = [name or "unknown" for name in CAMPAIGNS] + ["none such"]
-    return Query(("revenue",), {**span, **some(rng, source=SOURCES, campaignId=campaigns, currency=CURRENCIES),
-                                **random_parts(rng, span)})
+    parts = random_parts(rng, span)
+    return Query(("revenue",), {**span, **parts, **some(rng, source=SOURCES, campaignId=campaigns, currency=CURRENCIES)})
 
 
 def of_demographics(rng, events, span):
