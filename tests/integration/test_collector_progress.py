@@ -178,6 +178,8 @@ def test_it_does_not_pass_what_a_stopped_collector_holds(start_role, nats, datab
         wait_for(lambda: consumer_state(nats)["num_ack_pending"] == 1, 30, "the message to be delivered")
         holder.signal(signal.SIGSTOP)
     limit = stored_at(nats, seq)
+    # What it has asked for still goes to it, and stays with it for ACK_WAIT.
+    wait_for(lambda: consumer_state(nats)["num_waiting"] == 0, 30, "its last request to expire")
     other = start_role("fb-collector", env=env).wait_ready()
     with Publisher(nats) as publisher:
         later = events(6)

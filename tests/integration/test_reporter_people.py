@@ -1,9 +1,6 @@
 """Demographics, funnel, campaigns, one user and one event: random events through the collectors, users whose attributes
 change and whose ids hold anything, random ranges; everything counted again by brute force from the events."""
-import collections
 import datetime
-import decimal
-import hashlib
 import json
 import random
 import urllib.parse
@@ -12,23 +9,24 @@ from decimal import Decimal
 import pytest
 
 from harness import oracle
-from harness.events import facebook_event, random_event, timestamp
+from harness import brute_force_people as people
+from harness.brute_force_people import user_of
+from harness.events import ODD_IDS, facebook_event, random_event, timestamp
+from harness.property_queries import SORTS
 from harness.reporter import roles, store
 
 EVENTS = 5000
 USERS = 250
 NOW = datetime.datetime(2026, 3, 10, 7, 30, tzinfo=datetime.timezone.utc)
 SPAN_HOURS = 100
-ODD = ["a/b", "a/../b", "a b", "50%", "%2F", "a+b", "?q=1&r#s", "😀 emoji", "Zoë", "'; DROP TABLE users; --", "{userId}", "\\", "\""]
-SORTS = ["revenue", "orders", "buyers", "averageOrderValue", "clicks", "campaignId"]
 
 
 def twist(event, number, rng):
     """Attributes that change, odd ids, currencies, campaigns that are odd or none, events without an engagement."""
     user, engagement = event["data"]["user"], event["data"]["engagement"]
-    odd = ODD[number % len(ODD)] if number < 30 * len(ODD) else None
+    odd = ODD_IDS[number % len(ODD_IDS)] if number < 30 * len(ODD_IDS) else None
     if odd:
-        event["eventId"] = f"{odd}{event['eventId']}" if number >= len(ODD) else odd
+        event["eventId"] = f"{odd}{event['eventId']}" if number >= len(ODD_IDS) else odd
         user["userId"] = odd
     if event["source"] == "facebook":
         user["age"] = rng.choice([user["age"], 0, 17.5, 18, 24.99, 25, 55])
@@ -39,7 +37,7 @@ def twist(event, number, rng):
     if dice < 0.2 and event["funnelStage"] == "bottom":
         engagement.update(currency="EUR", purchaseAmount=rng.choice(["0.01", "19.9", "7", "0"]))
     elif dice < 0.4 and event["source"] == "facebook" and event["funnelStage"] == "bottom":
-        engagement["campaignId"] = rng.choice([None, "", "unknown", *ODD[:4]])
+        engagement["campaignId"] = rng.choice([None, "", "unknown", *ODD_IDS[:4]])
     elif dice < 0.45:
         del event["data"]["engagement"]
     return event
@@ -91,6 +89,10 @@ def random_range(rng, events):
                        (times[first], times[last]), (times[first], times[last])])
 
 
+def given(**parameters):
+    return {name: value for name, value in parameters.items() if value is not None}
+
+
 def bounds(start, end):
     return {"from_": start and timestamp(start), "to": end and timestamp(end)}
 
@@ -109,38 +111,9 @@ def kept_of(events, rng):
     return start, end, source, kept
 
 
-def user_of(event):
-    return event["source"], event["data"]["user"]["userId"]
-
-
-def newest(events):
-    """The event that comes last: by time, then by key."""
-    return max(events, key=lambda e: (oracle.moment(e), hashlib.sha256(
-        f"{e['source']}\0{e['eventId']}".encode()).digest()[:16]))
-
-
 @pytest.fixture(scope="module")
 def profiles(events):
-    """What is known of each user now, whatever the range."""
-    by_user = collections.defaultdict(list)
-    for event in events:
-        by_user[user_of(event)].append(event)
-    known = {}
-    for (source, user_id), own in by_user.items():
-        user = dict(newest(own)["data"]["user"])
-        named = [e for e in own if "country" in oracle.engagement(e)]
-        if source == "tiktok" and named:
-            user["country"] = oracle.engagement(newest(named))["country"]
-        known[source, user_id] = user
-    return known
-
-
-def top_ten(names):
-    return sorted(collections.Counter(names).items(), key=lambda item: (-item[1], item[0].encode()))[:10]
-
-
-def nonzero(counts):
-    return {k: v for k, v in counts.items() if v}
+    return people.profiles(events)
 
 
 def test_demographics(reporter, events, profiles):
@@ -148,124 +121,38 @@ def test_demographics(reporter, events, profiles):
     for _ in range(80):
         start, end, source, kept = kept_of(events, rng)
         data = ask(reporter, "/reports/demographics", source=source, **bounds(start, end))
-        users = {user_of(e): profiles[user_of(e)] for e in kept}
-        facebook = [u for (of, _), u in users.items() if of == "facebook"]
-        tiktok = [u for (of, _), u in users.items() if of == "tiktok"]
-        count = collections.Counter
-        assert nonzero(data["facebook"]["ageGroups"]) == count(oracle.bucket(u["age"], oracle.AGE_GROUPS) for u in facebook)
-        assert nonzero(data["facebook"]["genderDistribution"]) == count(u["gender"] for u in facebook)
-        assert [(p["location"], p["count"]) for p in data["facebook"]["topLocations"]] == top_ten(
-            "{city}, {country}".format(**u["location"]) for u in facebook)
-        assert nonzero(data["tiktok"]["followerRanges"]) == count(
-            oracle.bucket(u["followers"], oracle.FOLLOWERS) for u in tiktok)
-        assert [(p["country"], p["count"]) for p in data["tiktok"]["topCountries"]] == top_ten(
-            u["country"] for u in tiktok if "country" in u)
+        wanted = people.demographics(kept, profiles)
+        assert {name: data[name] for name in wanted} == wanted, (start, end, source)
         check_range(data, kept, start, end)
-
-
-def ratio(part, whole):
-    return (Decimal(part) / whole).quantize(Decimal("0.0001"), decimal.ROUND_HALF_UP) if whole else None
-
-
-def campaign_of(event):
-    return oracle.engagement(event).get("campaignId") or ""
 
 
 def test_funnel(reporter, events):
     rng = random.Random(42)
     for _ in range(60):
         start, end, source, kept = kept_of(events, rng)
-        limit = rng.choice([None, 3, 1000])
-        data = ask(reporter, "/reports/funnel", source=source, limit=limit, **bounds(start, end))
-        assert set(data["bySource"]) == ({source} if source else {"facebook", "tiktok"})
-        for name, got in data["bySource"].items():
-            own = [e for e in kept if e["source"] == name]
-            top, bottom = ([e for e in own if e["funnelStage"] == stage] for stage in ("top", "bottom"))
-            top_users, bottom_users = ({user_of(e) for e in of} for of in (top, bottom))
-            both = len(top_users & bottom_users)
-            assert got == {"topUsers": len(top_users), "bottomUsers": len(bottom_users), "bothUsers": both,
-                           "topEvents": len(top), "bottomEvents": len(bottom),
-                           "userConversion": ratio(both, len(top_users))}, (start, end, source)
-        steps = collections.defaultdict(collections.Counter)
-        for event in kept:
-            if campaign_of(event) and event["eventType"] in ("ad.click", "checkout.complete"):
-                steps[campaign_of(event)][event["eventType"]] += 1
-        wanted = [{"campaignId": name, "clicks": n["ad.click"], "checkouts": n["checkout.complete"],
-                   "conversion": ratio(n["checkout.complete"], n["ad.click"])} for name, n in steps.items()]
-        wanted.sort(key=lambda c: (-c["clicks"], c["campaignId"].encode()))
-        assert data["byCampaign"] == wanted[:limit or 100] and data["campaignCount"] == len(wanted), (start, end, source)
+        query = given(source=source, limit=rng.choice([None, 3, 1000]))
+        data = ask(reporter, "/reports/funnel", **query, **bounds(start, end))
+        wanted = people.funnel(kept, query)
+        assert {name: data[name] for name in wanted} == wanted, (start, end, source)
         check_range(data, kept, start, end)
-
-
-def campaigns_of(kept, currency):
-    rows = {}
-    for event in kept:
-        if not oracle.is_revenue(event) and event["eventType"] != "ad.click":
-            continue
-        name = campaign_of(event) or "unknown"
-        row = rows.setdefault(name, {"campaignId": name, "revenue": Decimal(0), "orders": 0, "buyers": set(), "clicks": 0})
-        row["clicks"] += event["eventType"] == "ad.click"
-        if oracle.is_revenue(event) and (oracle.engagement(event).get("currency") or "USD") == currency:
-            row["revenue"] += Decimal(oracle.engagement(event).get("purchaseAmount") or "0")
-            row["orders"] += 1
-            row["buyers"].add(user_of(event))
-    for row in rows.values():
-        row["buyers"] = len(row["buyers"])
-        row["averageOrderValue"] = (row["revenue"] / row["orders"]).quantize(
-            Decimal("0.01"), decimal.ROUND_HALF_UP) if row["orders"] else None
-    return list(rows.values())
-
-
-def sort_campaigns(rows, sort, ascending):
-    rows.sort(key=lambda r: r["campaignId"].encode())
-    if sort == "campaignId":
-        return rows if ascending else rows[::-1]
-    known = [r for r in rows if r[sort] is not None]
-    return sorted(known, key=lambda r: r[sort] if ascending else -r[sort]) + [r for r in rows if r[sort] is None]
 
 
 def test_campaigns(reporter, events):
     rng = random.Random(43)
     for turn in range(72):
         start, end, source, kept = kept_of(events, rng)
-        sort, order = SORTS[turn % len(SORTS)], rng.choice([None, "asc", "desc"])
-        currency = rng.choice([None, "USD", "EUR", "CHF"])
-        wanted = campaigns_of(kept, currency or "USD")
-        wanted = sort_campaigns(wanted, sort, order == "asc" or (order is None and sort == "campaignId"))
         offset, limit = rng.choice([(None, None), (0, 3), (5, 7), (1000, 5)])
-        data = ask(reporter, "/reports/campaigns", source=source, currency=currency, sort=sort, order=order,
-                   offset=offset, limit=limit, **bounds(start, end))
-        behind = (offset or 0) + (limit or 50)
-        assert data["campaigns"] == wanted[offset or 0:behind], (start, end, source, sort, order, currency)
-        assert data["campaignCount"] == len(wanted) and data["currency"] == (currency or "USD")
-        assert data["next"] == (behind if behind < len(wanted) else None)
+        query = given(source=source, sort=SORTS[turn % len(SORTS)], order=rng.choice([None, "asc", "desc"]),
+                      currency=rng.choice([None, "USD", "EUR", "CHF"]), offset=offset, limit=limit)
+        data = ask(reporter, "/reports/campaigns", **query, **bounds(start, end))
+        wanted = people.campaigns(kept, query)
+        assert {name: data[name] for name in wanted} == wanted, (start, end, query)
         check_range(data, kept, start, end)
 
 
 def test_default_order_of_campaigns(reporter, events):
     rows = ask(reporter, "/reports/campaigns")["campaigns"]
-    assert rows == sort_campaigns(campaigns_of(events, "USD"), "revenue", False)[:50]
-
-
-def check_attributes(data, profile):
-    wanted = {"name": profile.get("name") or profile.get("username"), "country": profile.get("country")}
-    if data["source"] == "facebook":
-        wanted.update(profile["location"], age=profile["age"], gender=profile["gender"])
-    else:
-        wanted["followers"] = profile["followers"]
-    assert {k: float(v) if k == "age" else v for k, v in data["attributes"].items()} == wanted
-
-
-def check_totals(data, kept):
-    count = collections.Counter
-    assert data["totalEvents"] == len(kept)
-    assert data["eventsByFunnelStage"] == count(e["funnelStage"] for e in kept)
-    assert data["eventsByType"] == count(e["eventType"] for e in kept)
-    orders = [e for e in kept if oracle.is_revenue(e)]
-    revenue = collections.defaultdict(Decimal)
-    for e in orders:
-        revenue[oracle.engagement(e).get("currency") or "USD"] += Decimal(oracle.engagement(e).get("purchaseAmount") or "0")
-    assert data["orders"] == len(orders) and data["revenue"] == revenue
+    assert rows == people.campaigns(events, {"sort": "revenue", "order": "desc"})["campaigns"]
 
 
 def pages_of(reporter, path, **filters):
@@ -282,7 +169,7 @@ def pages_of(reporter, path, **filters):
 
 def test_users(reporter, events, profiles):
     rng = random.Random(44)
-    users = [u for u in profiles if u[1] in ODD] + rng.sample(sorted(profiles), 60)
+    users = [u for u in profiles if u[1] in ODD_IDS] + rng.sample(sorted(profiles), 60)
     for source, user_id in users:
         own = [e for e in events if user_of(e) == (source, user_id)]
         start, end = random_range(rng, own)
@@ -290,23 +177,24 @@ def test_users(reporter, events, profiles):
         data, found = pages_of(reporter, path_of("users", source, user_id), limit=rng.choice([None, 7, 50]),
                                **bounds(start, end))
         assert (data["source"], data["userId"]) == (source, user_id)
-        check_attributes(data, profiles[source, user_id])
+        assert data["attributes"] == people.attributes(source, profiles[source, user_id])
         seen = [oracle.moment(e) for e in own]
         assert oracle.moment({"timestamp": data["firstSeenAt"]}) == min(seen)
         assert oracle.moment({"timestamp": data["lastSeenAt"]}) == max(seen)
-        check_totals(data, kept)
+        totals = people.totals(kept)
+        assert {name: data[name] for name in totals} == totals
         times = [oracle.moment(e) for e in found]
         assert times == sorted(times, reverse=True)
         listed = {e["eventId"]: (oracle.moment(e), e["funnelStage"], e["eventType"], e["campaignId"]) for e in found}
         assert len(listed) == len(found)
-        assert listed == {e["eventId"]: (oracle.moment(e), e["funnelStage"], e["eventType"], campaign_of(e) or None)
+        assert listed == {e["eventId"]: (oracle.moment(e), e["funnelStage"], e["eventType"], people.campaign_of(e) or None)
                           for e in kept}, (source, user_id, start, end)
         check_range(data, kept, start, end)
 
 
 def test_events_as_they_came(reporter, events, database):
     rng = random.Random(45)
-    chosen = [e for e in events if e["eventId"] in ODD] + rng.sample(events, 40)
+    chosen = [e for e in events if e["eventId"] in ODD_IDS] + rng.sample(events, 40)
     # As a version stored them that did not keep the time with the key.
     old = chosen[-10:]
     database.execute("UPDATE event_keys k SET event_at = NULL FROM processed_events e WHERE e.event_key = k.event_key"

@@ -9,11 +9,12 @@ from decimal import Decimal
 import pytest
 
 from harness.events import timestamp
+from harness.oracle import moment
 from harness.reporter import roles, store
 from harness.spread import CHANGES, UTC, ZONES, amount, facts, keep, random_event, random_time
+from harness.wall_clock import MINUTE, floor, name_of
 
 EVENTS = 2400
-MINUTE = datetime.timedelta(minutes=1)
 
 
 @pytest.fixture(scope="module")
@@ -35,29 +36,6 @@ def ask(reporter, report, start=None, end=None, status=200, **parameters):
     assert answer.status_code == status, answer.text
     body = json.loads(answer.text, parse_float=Decimal)
     return body["data"] if status == 200 else body
-
-
-def moment(event):
-    return datetime.datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00"))
-
-
-def floor(local, interval):
-    """The wall-clock bound of a wall-clock time."""
-    if interval == "minute":
-        return local.replace(second=0, microsecond=0)
-    if interval == "hour":
-        return local.replace(minute=0, second=0, microsecond=0)
-    local = local.replace(hour=0, minute=0, second=0, microsecond=0)
-    if interval == "week":
-        return local - datetime.timedelta(days=local.weekday())
-    return local.replace(day=1) if interval == "month" else local
-
-
-def name_of(when, interval, zone):
-    """What tells a bucket from all others: days by their date; hours and minutes by their offset as well."""
-    local = when.astimezone(zone)
-    bound = floor(local.replace(tzinfo=None), interval)
-    return (bound, local.utcoffset()) if interval in ("minute", "hour") else bound
 
 
 def minutes_of(start, end):

@@ -13,6 +13,10 @@ TIKTOK_TYPES = {
     "bottom": ["profile.visit", "purchase", "follow"],
 }
 
+# Ids that are hard to quote, in a path, in SQL, in JSON.
+ODD_IDS = ["a/b", "a/../b", "a b", "50%", "%2F", "a+b", "?q=1&r#s", "😀 emoji", "Zoë", "'; DROP TABLE users; --", "{userId}",
+           "\\", "\""]
+
 
 def timestamp(when=None):
     when = when or datetime.datetime.now(datetime.timezone.utc)

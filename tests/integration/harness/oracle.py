@@ -1,13 +1,27 @@
 """Counts by brute force what the reports must say of a list of events."""
 import collections
 import datetime
+import functools
 from decimal import Decimal
 
 UTC = datetime.timezone.utc
 
 
+@functools.lru_cache(maxsize=100_000)
+def parse_time(text):
+    return datetime.datetime.fromisoformat(text.replace("Z", "+00:00")).astimezone(UTC)
+
+
 def moment(event):
-    return datetime.datetime.fromisoformat(event["timestamp"].replace("Z", "+00:00")).astimezone(UTC)
+    return parse_time(event["timestamp"])
+
+
+def time_text(when):
+    """As answers give a time; None stays."""
+    if when is None:
+        return None
+    exact = "microseconds" if when.microsecond % 1000 else "milliseconds"
+    return when.astimezone(UTC).isoformat(timespec=exact).replace("+00:00", "Z")
 
 
 def unique(events):
@@ -24,6 +38,10 @@ def in_range(events, start=None, end=None):
 
 def engagement(event):
     return event["data"].get("engagement") or {}
+
+
+def currency_of(event):
+    return (engagement(event).get("currency") or "USD").upper()
 
 
 def is_revenue(event):
@@ -46,7 +64,7 @@ def revenue_report(events, source=None, campaign=None, currency="USD"):
             continue
         count += 1
         amount = Decimal(engagement(event).get("purchaseAmount") or "0")
-        unit = engagement(event).get("currency") or "USD"
+        unit = currency_of(event)
         by_currency[unit] += amount
         if unit == currency:
             by_source[event["source"]] += amount

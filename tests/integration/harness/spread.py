@@ -17,9 +17,9 @@ ZONES = ["UTC", "Europe/Berlin", "Australia/Lord_Howe", "America/New_York", "Asi
 DIMENSIONS = ["source", "funnelStage", "eventType", "campaignId", "country", "device"]
 
 
-def random_time(rng):
+def random_time(rng, changes=None):
     """Near a change, now and then on a bound of a minute, an hour or a day, or a microsecond before it."""
-    when = rng.choice(CHANGES) + datetime.timedelta(seconds=rng.uniform(-40, 40) * 3600)
+    when = rng.choice(changes or CHANGES) + datetime.timedelta(seconds=rng.uniform(-40, 40) * 3600)
     kind = rng.randrange(8)
     if kind < 3:
         when = when.replace(microsecond=0, second=0, **({"minute": 0} if kind else {}), **({"hour": 0} if kind == 2 else {}))
@@ -56,7 +56,7 @@ def facts(event):
 
 
 def amount(event):
-    return Decimal(oracle.engagement(event)["purchaseAmount"])
+    return Decimal(oracle.engagement(event).get("purchaseAmount") or "0")
 
 
 def keep(events, start=None, end=None, currency=None, **filters):
@@ -64,7 +64,7 @@ def keep(events, start=None, end=None, currency=None, **filters):
     kept = [e for e in oracle.in_range(events, start, end) if all(facts(e)[k] == v for k, v in filters.items())]
     if currency is None:
         return kept
-    return [e for e in kept if oracle.is_revenue(e) and (oracle.engagement(e).get("currency") or "USD") == currency]
+    return [e for e in kept if oracle.is_revenue(e) and oracle.currency_of(e) == currency]
 
 
 def groups(events, names, money=False):
