@@ -46,6 +46,11 @@ static bool sum(struct report_cache *cache, struct report_unit unit, struct repo
     return found;
 }
 
+static bool has(struct report_cache *cache, struct report_unit unit)
+{
+    return report_cache_has(cache, &unit);
+}
+
 static void only_the_same_stamp_counts(void **state UNUSED)
 {
     struct report_cache *cache = report_cache_new(CACHE_BYTES);
@@ -53,6 +58,9 @@ static void only_the_same_stamp_counts(void **state UNUSED)
 
     assert_false(sum(cache, unit_of(1, 5), always, 0, &count));
     put(cache, unit_of(1, 5), CELLS, 3);
+    assert_true(has(cache, unit_of(1, 5)));
+    assert_false(has(cache, unit_of(1, 6)));
+    assert_false(has(cache, unit_of(2, 5)));
     assert_true(sum(cache, unit_of(1, 5), always, 3, &count));
     assert_int_equal(count, 2 * CELLS);
     assert_false(sum(cache, unit_of(1, 6), always, 3, &count));
@@ -78,6 +86,18 @@ static void a_part_of_a_unit(void **state UNUSED)
             assert_int_equal(count, 2 * MAX(MIN(to, CELLS) - MAX(from, 0), 0));
         }
     (void)report_cache_free(cache);
+}
+
+/* The cells of a day tell the minute: those of an hour, the microsecond. */
+static void times_in_a_unit(void **state UNUSED)
+{
+    struct report_unit day = unit_of(3, 1), hour = unit_of(3, 1);
+
+    day.level = LEVEL_STEPS;
+    hour.start_usec += 23 * 3600 * USEC_PER_SEC;
+    assert_int_equal(report_cell_at(&day, day.start_usec), 0);
+    assert_int_equal(report_cell_at(&day, 4 * USEC_PER_DAY - 1), 24 * 60 - 1);
+    assert_int_equal(report_cell_at(&hour, 4 * USEC_PER_DAY - 1), 3600 * USEC_PER_SEC - 1);
 }
 
 /* What was used last stays; what is too large to be kept is not. */
@@ -189,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_same_stamp_counts),
         cmocka_unit_test(a_part_of_a_unit),
+        cmocka_unit_test(times_in_a_unit),
         cmocka_unit_test(it_stays_within_its_bytes),
         cmocka_unit_test(names_are_numbered_once_and_come_in_order),
         cmocka_unit_test(names_that_do_not_fit_are_refused),
