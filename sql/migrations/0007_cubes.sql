@@ -1,7 +1,7 @@
 -- Reports read one cube at one grain, page by page: each has a table of its own. And two cubes have the days of what is
 -- asked for most in a shorter form:
 --   campaign         source, funnel_stage, event_type, campaign_id     the days of campaign_device without devices
---   campaign_place   source, campaign_id, country                      the days of campaign_country, of all types
+--   campaign_place   source, funnel_stage, campaign_id, country        the days of campaign_country, of all types
 
 -- Waits for a merge that is at work, and keeps others away until all is moved.
 LOCK TABLE cube_totals IN ACCESS EXCLUSIVE MODE;
@@ -68,8 +68,8 @@ CREATE VIEW cube_cells AS
            '', '', '', events, 0
     FROM cube_deltas WHERE cube = 'campaign_device'
     UNION ALL
-    SELECT 1440::smallint, date_bin('1 day', bucket, 'epoch'), 'campaign_place', source, '', '', campaign_id, country, '',
-           '', events, 0
+    SELECT 1440::smallint, date_bin('1 day', bucket, 'epoch'), 'campaign_place', source, funnel_stage, '', campaign_id,
+           country, '', '', events, 0
     FROM cube_deltas WHERE cube = 'campaign_country';
 
 COMMENT ON VIEW cube_cells IS 'cube_totals as they stand: with cube_deltas. A cell may have several rows: add them up';
@@ -105,9 +105,9 @@ BEGIN
         FROM days WHERE cube = 'campaign_device'
         GROUP BY day, campaign_id, event_type, source, funnel_stage
         UNION ALL
-        SELECT 1440, 'campaign_place', day, campaign_id, country, '', '', '', source, '', sum(events)::bigint, 0
+        SELECT 1440, 'campaign_place', day, campaign_id, country, '', '', '', source, funnel_stage, sum(events)::bigint, 0
         FROM days WHERE cube = 'campaign_country'
-        GROUP BY day, campaign_id, country, source
+        GROUP BY day, campaign_id, country, source, funnel_stage
     ), stored AS (
         INSERT INTO cube_totals AS t (grain, cube, bucket, campaign_id, country, event_type, device, currency, source,
                                       funnel_stage, events, amount)
@@ -151,7 +151,7 @@ LANGUAGE sql STABLE AS $$
         SELECT hour, events, 'campaign', source, funnel_stage, event_type, campaign_id, '', '', '', 0
         FROM facts
         UNION ALL
-        SELECT hour, events, 'campaign_place', source, '', '', campaign_id, country, '', '', 0
+        SELECT hour, events, 'campaign_place', source, funnel_stage, '', campaign_id, country, '', '', 0
         FROM facts
     )
     SELECT date_bin(make_interval(mins => grain), hour, 'epoch'), sum(events)::bigint, grain::smallint, cube, source,
@@ -175,8 +175,8 @@ GROUP BY bucket, grain, source, funnel_stage, event_type, campaign_id;
 
 INSERT INTO cube_totals (bucket, events, grain, cube, source, funnel_stage, event_type, campaign_id, country, device,
                          currency, amount)
-SELECT bucket, sum(events), grain, 'campaign_place', source, '', '', campaign_id, country, '', '', 0
+SELECT bucket, sum(events), grain, 'campaign_place', source, funnel_stage, '', campaign_id, country, '', '', 0
 FROM cube_totals WHERE cube = 'campaign_country' AND grain = 1440
-GROUP BY bucket, grain, source, campaign_id, country;
+GROUP BY bucket, grain, source, funnel_stage, campaign_id, country;
 
 DROP TABLE cube_totals_before;

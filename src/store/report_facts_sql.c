@@ -6,7 +6,8 @@
 #include "store/report_query.h"
 
 #define BIT(dimension) (1U << (dimension))
-#define OF_EVENT (BIT(DIMENSION_SOURCE) | BIT(DIMENSION_STAGE) | BIT(DIMENSION_TYPE))
+#define OF_STAGE (BIT(DIMENSION_SOURCE) | BIT(DIMENSION_STAGE))
+#define OF_EVENT (OF_STAGE | BIT(DIMENSION_TYPE))
 #define CAMPAIGN BIT(DIMENSION_CAMPAIGN)
 #define COUNTRY BIT(DIMENSION_COUNTRY)
 #define DEVICE BIT(DIMENSION_DEVICE)
@@ -41,8 +42,8 @@ static const struct report_rollup rollups[] = {
       RAW_EVENTS, NULL },
     { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | DEVICE, "campaign_device", NULL, NULL, "events", "0",
       RAW_EVENTS, NULL },
-    { SUBJECT_EVENTS, BIT(DIMENSION_SOURCE) | CAMPAIGN | COUNTRY, "campaign_country",
-      "campaign_place", NULL, "events", "0", RAW_EVENTS, NULL },
+    { SUBJECT_EVENTS, OF_STAGE | CAMPAIGN | COUNTRY, "campaign_country", "campaign_place", NULL,
+      "events", "0", RAW_EVENTS, NULL },
     { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | COUNTRY, "campaign_country", NULL, NULL, "events", "0",
       RAW_EVENTS, NULL },
     { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE), NULL, NULL, "revenue_totals", "transactions",
