@@ -73,7 +73,8 @@ static void print_goal(struct table *t, double value, double goal, bool at_most)
         fprintf(t->out, " %16s", "");
 }
 
-static void print_growth(struct table *t, const char *key, const char *which)
+/* held: whether it counts. */
+static void print_growth(struct table *t, const char *key, const char *which, bool held)
 {
     double before, growth;
 
@@ -82,7 +83,7 @@ static void print_growth(struct table *t, const char *key, const char *which)
     before = figure(t->figures, t->fewer, key, which);
     growth = of(t, key, which) / before;
     print_cell(t, before);
-    fprintf(t->out, "  %5.2f %-8s", growth, verdict(t, growth <= GROWTH_GOAL));
+    fprintf(t->out, "  %5.2f %-8s", growth, held ? verdict(t, growth <= GROWTH_GOAL) : "");
 }
 
 static void print_change(struct table *t, const char *key, const char *which)
@@ -121,7 +122,7 @@ static void print_kind(struct table *t, const struct question_kind *kind)
     print_cell(t, of(t, kind->key, "p50"));
     print_cell(t, p99);
     print_goal(t, p99, kind->goal_msec, /* at_most= */ true);
-    print_growth(t, kind->key, "p99");
+    print_growth(t, kind->key, "p99", kind->goal_msec > 0);
     print_change(t, kind->key, "p99");
     print_slowest(t, kind);
     fputc('\n', t->out);
@@ -132,7 +133,7 @@ static void print_head(const struct table *t, const struct reports_options *opti
     char rows[32], users[32], campaigns[32], fewer[32];
 
     fprintf(t->out, "\n  %s events of %s users and %s campaigns over %d days\n\n",
-            number_text(t->rows, rows), number_text(options->users, users),
+            number_text(t->rows, rows), number_text(options->users / 2 * 2, users),
             number_text(options->campaigns, campaigns), REPORTS_DAYS);
     fprintf(t->out, "  %-33s %5s %9s %9s %-16s", "report", "asked", "p50 ms", "p99 ms",
             " goal of p99");
@@ -156,7 +157,7 @@ static void print_others(struct table *t)
     print_cell(t, of(t, "page", "p50"));
     print_cell(t, page);
     print_goal(t, page, PAGE_GOAL_MSEC, /* at_most= */ true);
-    print_growth(t, "page", "max");
+    print_growth(t, "page", "max", /* held= */ false);
     print_change(t, "page", "max");
     fprintf(t->out, "\n  %-33s %5s %9s", "script and style, compressed", "", "KiB");
     print_cell(t, size);
