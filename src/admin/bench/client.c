@@ -9,18 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/bench/client_http.h"
 #include "base/clock.h"
-#include "base/number.h"
 
 #define ANSWER_MAX_DEFAULT 65536
 #define REQUEST_MAX (256u << 20)
 #define TICK_USEC 100000
-#define LENGTH_DIGITS 10
 
 struct connection {
     int fd;
@@ -90,46 +88,9 @@ static int send_more(struct client *c, struct connection *conn)
     return 0;
 }
 
-static int write_get(struct client *c, struct strbuf *out)
-{
-    int r;
-
-    strbuf_reset(out);
-    (void)strbuf_adds(out, "GET ");
-    r = c->options->target(c->options->ctx, out);
-    (void)strbuf_addf(out, " HTTP/1.1\r\nHost: 127.0.0.1\r\n%s\r\n",
-                      c->options->headers ? c->options->headers : "");
-    return r < 0 ? r : strbuf_error(out);
-}
-
-/* The length of the body is known when it stands behind its headers: they hold room for it, in
- * spaces, and nothing is copied twice. */
-static int write_post(struct client *c, struct strbuf *out)
-{
-    static const char end[] = "\r\n\r\n";
-    char length[LENGTH_DIGITS + 1];
-    size_t body_at;
-    int r;
-
-    strbuf_reset(out);
-    r = strbuf_addf(out,
-                    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                    "%sContent-Length: %*s%s",
-                    c->options->path, c->options->headers ? c->options->headers : "", LENGTH_DIGITS,
-                    "", end);
-    body_at = out->len;
-    if (r == 0)
-        r = c->options->body(c->options->ctx, out);
-    if (r < 0)
-        return r;
-    (void)snprintf(length, sizeof(length), "%*zu", LENGTH_DIGITS, out->len - body_at);
-    memcpy(out->ptr + body_at - strlen(end) - LENGTH_DIGITS, length, LENGTH_DIGITS);
-    return 0;
-}
-
 static int request_start(struct client *c, struct connection *conn, uint64_t due)
 {
-    int r = c->options->target ? write_get(c, &conn->out) : write_post(c, &conn->out);
+    int r = client_write_request(c->options, &conn->out);
 
     if (r < 0)
         return r;
@@ -140,38 +101,6 @@ static int request_start(struct client *c, struct connection *conn, uint64_t due
     c->busy++;
     c->sent++;
     return send_more(c, conn);
-}
-
-/* Whether a whole answer has come; its status if so, 0 if not yet, <0 when it is none. */
-static int answer_status(const struct client *c, const struct connection *conn, uint64_t *ret_body)
-{
-    const char *end = memmem(conn->in, conn->in_len, "\r\n\r\n", 4), *at;
-    uint64_t length = 0;
-    uint32_t status;
-    size_t header;
-
-    if (!end)
-        return conn->in_len == c->answer_max ? -EMSGSIZE : 0;
-    if (conn->in_len < 12 || parse_u32(span_of(conn->in + 9, 3), &status) < 0)
-        return -EBADMSG;
-    for (at = conn->in; at < end;) {
-        static const char name[] = "\r\ncontent-length:";
-        const char *next = memmem(at + 1, (size_t)(end + 2 - at - 1), "\r\n", 2);
-
-        if ((size_t)(end - at) > sizeof(name) && strncasecmp(at, name, sizeof(name) - 1) == 0) {
-            const char *value = at + sizeof(name) - 1;
-            if (parse_u64(span_trim(span_of(value, (size_t)(next - value))), &length) < 0)
-                return -EBADMSG;
-        }
-        at = next ? next : end;
-    }
-    header = (size_t)(end + 4 - conn->in);
-    if (length > c->answer_max - header)
-        return -EMSGSIZE;
-    if (conn->in_len < header + length)
-        return 0;
-    *ret_body = length;
-    return (int)status;
 }
 
 static void request_done(struct client *c, struct connection *conn, int status, uint64_t body)
@@ -208,7 +137,7 @@ static int connection_ready(struct client *c, struct connection *conn, uint32_t 
     if (n == 0)
         return -ECONNRESET;
     conn->in_len += (size_t)n;
-    status = answer_status(c, conn, &body);
+    status = client_answer(conn->in, conn->in_len, c->answer_max, &body);
     if (status < 0)
         return status;
     if (status > 0)
@@ -308,9 +237,6 @@ static int run(struct client *c, struct strbuf *err)
 
 static int connections_new(struct client *c)
 {
-    c->epoll = epoll_create1(EPOLL_CLOEXEC);
-    if (c->epoll < 0)
-        return -errno;
     c->connections = calloc(c->options->connections, sizeof(*c->connections));
     if (!c->connections)
         return -ENOMEM;
@@ -323,7 +249,8 @@ static int connections_new(struct client *c)
         if (!c->connections[i].in)
             return -ENOMEM;
     }
-    return 0;
+    c->epoll = epoll_create1(EPOLL_CLOEXEC);
+    return c->epoll < 0 ? -errno : 0;
 }
 
 static void connections_free(struct client *c)
