@@ -14,11 +14,11 @@ int figures_load(struct figures *f, const char *path, struct strbuf *err)
     FILE *file = fopen(path, "re");
     size_t n;
 
+    strbuf_init(&text, JSON_MAX_BYTES);
     if (!file) {
         strbuf_setf(err, "%s: %s", path, strerror(errno));
         return -errno;
     }
-    strbuf_init(&text, JSON_MAX_BYTES);
     while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0)
         (void)strbuf_add(&text, chunk, n);
     fclose(file);
