@@ -162,7 +162,7 @@ static int load(struct settings_flag *flags, int *argc, char **argv, struct strb
         .usage = "sluice bench [reports] [flags]",
         .about = "Measures this machine's floors, the intake and the whole pipeline, side by side. "
                  "sluice bench reports measures the reports instead, on a stack of its own that it "
-                 "fills: ten million events take some minutes and about 10 GB in TMPDIR. Exits 1 "
+                 "fills: ten million events take some minutes and about 15 GB in TMPDIR. Exits 1 "
                  "when a goal is missed.",
         .flags = flags,
         .takes_arguments = true,
