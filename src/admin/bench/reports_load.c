@@ -70,9 +70,8 @@ static int ask(struct asking *a, uint32_t clients, uint64_t most, struct client_
     tick(a);
     r = client_run(&options, ret, err);
     if (r == 0 && ret->failed) {
-        strbuf_setf(err, "%s: %llu of %llu questions were not answered 200, the last of them %d",
-                    a->kind->title, (unsigned long long)ret->failed,
-                    (unsigned long long)(ret->failed + ret->ok), ret->failed_status);
+        strbuf_setf(err, "%s: %lu of %lu questions were not answered 200, the last of them %d",
+                    a->kind->title, ret->failed, ret->failed + ret->ok, ret->failed_status);
         return -EIO;
     }
     return r;
