@@ -36,6 +36,7 @@ _sluice() {
             case $command in
             restart | logs | health) words=$_sluice_roles ;;
             dlq) words="ls show requeue purge" ;;
+            bench) words="reports" ;;
             rollup) words="verify rebuild" ;;
             esac
             ;;

@@ -16,12 +16,15 @@
 
 #define BENCH_TEXT_MAX 256
 
+struct reports_options;
+
 struct bench {
     uint64_t seconds; /* of each steady measurement */
     uint64_t
         full_rows; /* rows to store before the second end-to-end measurement; 0 = leave it out */
-    char dir[BENCH_TEXT_MAX];  /* temporary, ours */
-    char self[BENCH_TEXT_MAX]; /* path of this binary */
+    struct reports_options *reports; /* borrowed; NULL = not what is measured */
+    char dir[BENCH_TEXT_MAX];        /* temporary, ours */
+    char self[BENCH_TEXT_MAX];       /* path of this binary */
     uint32_t port_base;
     struct figures figures;
     struct bench_events *events;
@@ -32,6 +35,14 @@ struct bench {
     const char *step_name;
     bool terminal;
 };
+
+/* Makes the folder of the run; removes it with all that is in it. */
+int bench_open(struct bench *b, struct strbuf *err) MUST_CHECK;
+void bench_close(struct bench *b);
+
+/* A comma-separated list of parts, NULL = all of them. */
+int bench_check_parts(const char *list, struct strbuf *err) MUST_CHECK;
+int bench_run_parts(struct bench *b, const char *only, struct strbuf *err) MUST_CHECK;
 
 /* Draws the progress bar: `done` of the present step, 0 to 1, and a few words. */
 void bench_progress(struct bench *b, double done, const char *fmt, ...) PRINTF_LIKE(3, 4);

@@ -9,18 +9,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "admin/bench/client_http.h"
 #include "base/clock.h"
-#include "base/number.h"
 
-#define ANSWER_MAX 65536
+#define ANSWER_MAX_DEFAULT 65536
 #define REQUEST_MAX (256u << 20)
 #define TICK_USEC 100000
-#define LENGTH_DIGITS 10
 
 struct connection {
     int fd;
@@ -28,7 +26,7 @@ struct connection {
     bool writing;
     struct strbuf out;
     size_t sent;
-    char in[ANSWER_MAX];
+    char *in; /* answer_max bytes */
     size_t in_len;
     uint64_t due_usec; /* when the request in flight was due */
 };
@@ -37,6 +35,7 @@ struct client {
     const struct client_options *options;
     struct client_result *result;
     struct connection *connections;
+    size_t answer_max;
     int epoll;
     uint64_t started, stop_at, next_tick;
     uint64_t sent;
@@ -89,33 +88,9 @@ static int send_more(struct client *c, struct connection *conn)
     return 0;
 }
 
-/* The length of the body is known when it stands behind its headers: they hold room for it, in
- * spaces, and nothing is copied twice. */
-static int write_request(struct client *c, struct strbuf *out)
-{
-    static const char end[] = "\r\n\r\n";
-    char length[LENGTH_DIGITS + 1];
-    size_t body_at;
-    int r;
-
-    strbuf_reset(out);
-    r = strbuf_addf(out,
-                    "POST %s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\n"
-                    "Content-Length: %*s%s",
-                    c->options->path, LENGTH_DIGITS, "", end);
-    body_at = out->len;
-    if (r == 0)
-        r = c->options->body(c->options->ctx, out);
-    if (r < 0)
-        return r;
-    (void)snprintf(length, sizeof(length), "%*zu", LENGTH_DIGITS, out->len - body_at);
-    memcpy(out->ptr + body_at - strlen(end) - LENGTH_DIGITS, length, LENGTH_DIGITS);
-    return 0;
-}
-
 static int request_start(struct client *c, struct connection *conn, uint64_t due)
 {
-    int r = write_request(c, &conn->out);
+    int r = client_write_request(c->options, &conn->out);
 
     if (r < 0)
         return r;
@@ -128,39 +103,16 @@ static int request_start(struct client *c, struct connection *conn, uint64_t due
     return send_more(c, conn);
 }
 
-/* Whether a whole answer has come; its status if so, 0 if not yet, <0 when it is none. */
-static int answer_status(const struct connection *conn)
+static void request_done(struct client *c, struct connection *conn, int status, uint64_t body)
 {
-    const char *end = memmem(conn->in, conn->in_len, "\r\n\r\n", 4), *at;
-    uint64_t length = 0;
-    uint32_t status;
-
-    if (!end)
-        return conn->in_len == ANSWER_MAX ? -EMSGSIZE : 0;
-    if (conn->in_len < 12 || parse_u32(span_of(conn->in + 9, 3), &status) < 0)
-        return -EBADMSG;
-    for (at = conn->in; at < end;) {
-        static const char name[] = "\r\ncontent-length:";
-        const char *next = memmem(at + 1, (size_t)(end + 2 - at - 1), "\r\n", 2);
-
-        if ((size_t)(end - at) > sizeof(name) && strncasecmp(at, name, sizeof(name) - 1) == 0) {
-            const char *value = at + sizeof(name) - 1;
-            if (parse_u64(span_trim(span_of(value, (size_t)(next - value))), &length) < 0)
-                return -EBADMSG;
-        }
-        at = next ? next : end;
-    }
-    return conn->in_len >= (size_t)(end + 4 - conn->in) + length ? (int)status : 0;
-}
-
-static void request_done(struct client *c, struct connection *conn, int status)
-{
+    c->result->bytes += body;
     histogram_add(&c->result->latency, clock_mono_usec() - conn->due_usec);
     if (status == 200) {
         c->result->ok++;
         c->result->events += c->options->events_per_request;
     } else {
         c->result->failed++;
+        c->result->failed_status = status;
     }
     conn->busy = false;
     c->busy--;
@@ -168,6 +120,7 @@ static void request_done(struct client *c, struct connection *conn, int status)
 
 static int connection_ready(struct client *c, struct connection *conn, uint32_t events)
 {
+    uint64_t body;
     ssize_t n;
     int status;
 
@@ -178,17 +131,17 @@ static int connection_ready(struct client *c, struct connection *conn, uint32_t 
     }
     if (!(events & (EPOLLIN | EPOLLHUP | EPOLLERR)))
         return 0;
-    n = recv(conn->fd, conn->in + conn->in_len, ANSWER_MAX - conn->in_len, MSG_DONTWAIT);
+    n = recv(conn->fd, conn->in + conn->in_len, c->answer_max - conn->in_len, MSG_DONTWAIT);
     if (n < 0)
         return errno == EAGAIN ? 0 : -errno;
     if (n == 0)
         return -ECONNRESET;
     conn->in_len += (size_t)n;
-    status = answer_status(conn);
+    status = client_answer(conn->in, conn->in_len, c->answer_max, &body);
     if (status < 0)
         return status;
     if (status > 0)
-        request_done(c, conn, status);
+        request_done(c, conn, status, body);
     return 0;
 }
 
@@ -277,32 +230,56 @@ static int run(struct client *c, struct strbuf *err)
         r = turn(c);
     c->result->took_usec = clock_mono_usec() - c->started;
     if (r < 0)
-        strbuf_setf(err, "127.0.0.1:%u%s: %s", c->options->port, c->options->path, strerror(-r));
+        strbuf_setf(err, "127.0.0.1:%u%s: %s", c->options->port,
+                    c->options->path ? c->options->path : "", strerror(-r));
     return r;
+}
+
+static int connections_new(struct client *c)
+{
+    c->connections = calloc(c->options->connections, sizeof(*c->connections));
+    if (!c->connections)
+        return -ENOMEM;
+    for (uint32_t i = 0; i < c->options->connections; i++) {
+        c->connections[i].fd = -1;
+        strbuf_init(&c->connections[i].out, REQUEST_MAX);
+    }
+    for (uint32_t i = 0; i < c->options->connections; i++) {
+        c->connections[i].in = malloc(c->answer_max);
+        if (!c->connections[i].in)
+            return -ENOMEM;
+    }
+    c->epoll = epoll_create1(EPOLL_CLOEXEC);
+    return c->epoll < 0 ? -errno : 0;
+}
+
+static void connections_free(struct client *c)
+{
+    for (uint32_t i = 0; c->connections && i < c->options->connections; i++) {
+        fd_closep(&c->connections[i].fd);
+        strbuf_release(&c->connections[i].out);
+        free(c->connections[i].in);
+    }
+    free(c->connections);
+    fd_closep(&c->epoll);
 }
 
 int client_run(const struct client_options *options, struct client_result *ret, struct strbuf *err)
 {
-    struct client c = { .options = options, .result = ret };
-    int r = -ENOMEM;
+    struct client c = {
+        .options = options,
+        .result = ret,
+        .answer_max = options->answer_max ? options->answer_max : ANSWER_MAX_DEFAULT,
+        .epoll = -1,
+    };
+    int r;
 
     *ret = (struct client_result){ 0 };
-    c.epoll = epoll_create1(EPOLL_CLOEXEC);
-    c.connections = calloc(options->connections, sizeof(*c.connections));
-    if (c.connections && c.epoll >= 0) {
-        for (uint32_t i = 0; i < options->connections; i++) {
-            c.connections[i].fd = -1;
-            strbuf_init(&c.connections[i].out, REQUEST_MAX);
-        }
-        r = run(&c, err);
-        for (uint32_t i = 0; i < options->connections; i++) {
-            fd_closep(&c.connections[i].fd);
-            strbuf_release(&c.connections[i].out);
-        }
-    } else {
+    r = connections_new(&c);
+    if (r < 0)
         strbuf_setf(err, "out of memory or descriptors");
-    }
-    free(c.connections);
-    fd_closep(&c.epoll);
+    else
+        r = run(&c, err);
+    connections_free(&c);
     return r;
 }

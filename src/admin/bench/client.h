@@ -27,6 +27,10 @@ struct client_options {
     uint32_t events_per_request;
     /* Appends the next request's body. */
     int (*body)(void *ctx, struct strbuf *out);
+    /* Instead of path and body: appends path and query of the next request, which is a GET. */
+    int (*target)(void *ctx, struct strbuf *out);
+    const char *headers; /* besides, each with its \r\n; NULL = none */
+    size_t answer_max;   /* header and body of an answer; 0 = 64 KiB */
     /* Whether to send now; asked before each request, NULL = always. For bounding a backlog. */
     bool (*may_send)(void *ctx);
     /* Set to true by anyone: sends no more. May be NULL. */
@@ -37,9 +41,11 @@ struct client_options {
 };
 
 struct client_result {
-    uint64_t ok;     /* answered 200 */
-    uint64_t failed; /* answered anything else, or not */
-    uint64_t events; /* in requests answered 200 */
+    uint64_t ok;       /* answered 200 */
+    uint64_t failed;   /* answered anything else, or not */
+    uint64_t events;   /* in requests answered 200 */
+    uint64_t bytes;    /* of the bodies of all answers */
+    int failed_status; /* of the last one that failed */
     uint64_t took_usec;
     struct histogram latency;
 };

@@ -11,8 +11,8 @@
 #include "base/macros.h"
 #include "base/strbuf.h"
 
-#define FIGURES_MAX 96
-#define FIGURE_KEY_MAX 48
+#define FIGURES_MAX 384
+#define FIGURE_KEY_MAX 64
 
 struct figure {
     char key[FIGURE_KEY_MAX]; /* "intake.single" */
@@ -38,3 +38,7 @@ bool figures_print(const struct figures *f, const struct figures *baseline, FILE
 int figures_write_json(const struct figures *f, struct strbuf *out) MUST_CHECK;
 /* Reads what figures_write_json() wrote. -EBADMSG. */
 int figures_read_json(struct figures *f, struct strbuf *json, struct strbuf *err) MUST_CHECK;
+
+/* The same from and to a file; "-" saves to standard output. */
+int figures_load(struct figures *f, const char *path, struct strbuf *err) MUST_CHECK;
+int figures_save(const struct figures *f, const char *path, struct strbuf *err) MUST_CHECK;

@@ -1,5 +1,7 @@
 #include "admin/bench/histogram.h"
 
+#include <math.h>
+
 #include "base/macros.h"
 
 #define SUB_COUNT (1u << HISTOGRAM_SUB_BITS)
@@ -34,7 +36,7 @@ void histogram_add(struct histogram *h, uint64_t usec)
 
 uint64_t histogram_percentile(const struct histogram *h, double share)
 {
-    uint64_t wanted = (uint64_t)(share * (double)h->count), seen = 0;
+    uint64_t wanted = (uint64_t)ceil(share * (double)h->count), seen = 0;
 
     if (h->count == 0)
         return 0;

@@ -46,15 +46,12 @@ static int look_at(struct stack *s, struct strbuf *err)
     return 0;
 }
 
-int stack_start(struct bench *b, struct stack *s, const char *name, const char *scale,
-                struct strbuf *err)
+static int start(struct bench *b, struct stack *s, const char *scale, struct strbuf *err)
 {
     char port[16];
     const char *argv[16] = { b->self, "up", "--detach", "--data", s->data, "--port-base", port };
     int n = 7, r;
 
-    *s = (struct stack){ 0 };
-    (void)snprintf(s->data, sizeof(s->data), "%s/%s", b->dir, name);
     (void)snprintf(port, sizeof(port), "%u", b->port_base);
     if (scale) {
         argv[n++] = "--scale";
@@ -70,6 +67,22 @@ int stack_start(struct bench *b, struct stack *s, const char *name, const char *
     return r < 0 ? r : -EIO;
 }
 
+int stack_start(struct bench *b, struct stack *s, const char *name, const char *scale,
+                struct strbuf *err)
+{
+    *s = (struct stack){ 0 };
+    (void)snprintf(s->data, sizeof(s->data), "%s/%s", b->dir, name);
+    return start(b, s, scale, err);
+}
+
+int stack_start_in(struct bench *b, struct stack *s, const char *data, const char *scale,
+                   struct strbuf *err)
+{
+    *s = (struct stack){ .kept = true };
+    (void)snprintf(s->data, sizeof(s->data), "%s", data);
+    return start(b, s, scale, err);
+}
+
 void stack_stop(struct bench *b, struct stack *s)
 {
     const char *argv[] = { b->self, "down", "--data", s->data, NULL };
@@ -78,7 +91,7 @@ void stack_stop(struct bench *b, struct stack *s)
 
     strbuf_init(&err, 4096);
     bench_progress(b, 1, "stopping the stack");
-    if (child_run(argv, NULL, &err) != 0 || child_run(remove, NULL, &err) != 0)
+    if (child_run(argv, NULL, &err) != 0 || (!s->kept && child_run(remove, NULL, &err) != 0))
         bench_note(b, "%s: %s", s->data, err.ptr);
 }
 

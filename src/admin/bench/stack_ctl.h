@@ -16,6 +16,7 @@ struct stack_process {
 
 struct stack {
     char data[2 * BENCH_TEXT_MAX];
+    bool kept; /* stack_stop() leaves its folder */
     struct stack_process processes[STACK_PROCESSES_MAX];
     size_t count;
     char nats_url[2 * BENCH_TEXT_MAX];
@@ -26,6 +27,9 @@ struct stack {
  * NULL. */
 int stack_start(struct bench *b, struct stack *s, const char *name, const char *scale,
                 struct strbuf *err) MUST_CHECK;
+/* The same in the folder `data`, which stays. */
+int stack_start_in(struct bench *b, struct stack *s, const char *data, const char *scale,
+                   struct strbuf *err) MUST_CHECK;
 void stack_stop(struct bench *b, struct stack *s);
 
 /* NULL when it has no such process. */
