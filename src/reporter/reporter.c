@@ -13,8 +13,8 @@
  */
 #define QUEUE_PER_WORKER 16
 /* Of days that many reports ask for. Ten million events of a thousand campaigns over a month, asked
- * for at any ends, have 70 MB: a reporter is to stay small. */
-#define CACHE_BYTES (24 * 1024 * 1024)
+ * for at any ends, have 50 MB. */
+#define CACHE_BYTES (64 * 1024 * 1024)
 
 static const char *report_url(const struct settings *settings)
 {

@@ -29,7 +29,7 @@ struct report_cache {
     uint64_t uses;
     struct stored *units; /* sorted */
     size_t count, size;
-    struct report_names names[SUBJECTS];
+    struct report_names names[CONTENT_COUNT];
     struct known_stamps known[SUBJECTS];
 };
 
@@ -41,8 +41,8 @@ struct report_cache *report_cache_new(size_t max_bytes)
         return NULL;
     (void)pthread_mutex_init(&cache->lock, NULL);
     cache->max_bytes = max_bytes;
-    for (int i = 0; i < SUBJECTS; i++)
-        report_names_init(&cache->names[i], max_bytes / 4);
+    for (int i = 0; i < CONTENT_COUNT; i++)
+        report_names_init(&cache->names[i], max_bytes / 8);
     return cache;
 }
 
@@ -53,13 +53,23 @@ struct report_cache *report_cache_free(struct report_cache *cache)
     for (size_t i = 0; i < cache->count; i++)
         free(cache->units[i].cells);
     free(cache->units);
-    for (int i = 0; i < SUBJECTS; i++) {
+    for (int i = 0; i < CONTENT_COUNT; i++)
         report_names_release(&cache->names[i]);
+    for (int i = 0; i < SUBJECTS; i++)
         report_stamps_release(&cache->known[i].stamps);
-    }
     (void)pthread_mutex_destroy(&cache->lock);
     free(cache);
     return NULL;
+}
+
+enum report_subject report_content_subject(enum report_content content)
+{
+    return content == CONTENT_EVENTS ? SUBJECT_EVENTS : SUBJECT_REVENUE;
+}
+
+const struct report_grains *report_content_grains(enum report_content content)
+{
+    return content == CONTENT_CAMPAIGNS ? &report_grains_cubes : &report_grains_counts;
 }
 
 static void enter(struct report_cache *cache)
@@ -72,21 +82,21 @@ static void leave(struct report_cache *cache)
     (void)pthread_mutex_unlock(&cache->lock);
 }
 
-int report_cache_name(struct report_cache *cache, enum report_subject subject,
+int report_cache_name(struct report_cache *cache, enum report_content content,
                       const struct span parts[static REPORT_PARTS], uint32_t *ret)
 {
     int r;
 
     enter(cache);
-    r = report_names_add(&cache->names[subject], parts, ret);
+    r = report_names_add(&cache->names[content], parts, ret);
     leave(cache);
     return r;
 }
 
 static int compare(const struct report_unit *a, const struct report_unit *b)
 {
-    if (a->subject != b->subject)
-        return a->subject < b->subject ? -1 : 1;
+    if (a->content != b->content)
+        return a->content < b->content ? -1 : 1;
     if (a->level != b->level)
         return a->level < b->level ? -1 : 1;
     return (a->start_usec > b->start_usec) - (a->start_usec < b->start_usec);
@@ -127,12 +137,24 @@ int report_cache_sum(struct report_cache *cache, const struct report_unit *unit,
     stored = *ret_found ? &cache->units[place] : NULL;
     if (stored && stored->unit.stamp == unit->stamp) {
         stored->used = ++cache->uses;
-        r = report_sums_add(sums, stored->cells, stored->count, span);
+        r = report_sums_add(sums, unit, stored->cells, stored->count, span);
     } else {
         *ret_found = false;
     }
     leave(cache);
     return r;
+}
+
+bool report_cache_has(struct report_cache *cache, const struct report_unit *unit)
+{
+    size_t place;
+    bool there;
+
+    enter(cache);
+    place = place_of(cache, unit, &there);
+    there = there && cache->units[place].unit.stamp == unit->stamp;
+    leave(cache);
+    return there;
 }
 
 static size_t bytes_of(size_t cells)
@@ -217,11 +239,11 @@ void report_cache_put(struct report_cache *cache, const struct report_unit *unit
         free(cells);
 }
 
-int report_cache_rows(struct report_cache *cache, enum report_subject subject,
+int report_cache_rows(struct report_cache *cache, enum report_content content,
                       const struct report_sums *sums, struct report_row **ret_rows,
                       size_t *ret_count)
 {
-    const struct report_names *names = &cache->names[subject];
+    const struct report_names *names = &cache->names[content];
     struct report_row *rows = calloc(sums->size + 1, sizeof(*rows));
     const uint32_t *order;
     size_t count = 0;
@@ -229,7 +251,7 @@ int report_cache_rows(struct report_cache *cache, enum report_subject subject,
     if (!rows)
         return -ENOMEM;
     enter(cache);
-    order = report_names_order(&cache->names[subject]);
+    order = report_names_order(&cache->names[content]);
     for (uint32_t i = 0; order && i < names->count; i++) {
         uint32_t name = order[i];
 

@@ -1,6 +1,6 @@
 /*
  * What the reports of a process have read of the rollups and would read again: the cells of whole
- * days, of the quarters or hours of a day, of the minutes or transactions of an hour. It saves
+ * days, of the quarters or hours of a day, of the minutes or events of an hour. It saves
  * reading, never answers by itself: a unit counts only under the stamp that the report's own view
  * of the database gives its day (report_cells.c), so that a report with it is as exact as without.
  *
@@ -17,33 +17,52 @@
 #include "store/report_money.h"
 #include "store/report_range.h"
 
-/* Source, stage and type; or source, campaign and currency. */
+/* What cells are about, and the parts of their names. */
+enum report_content {
+    CONTENT_EVENTS,    /* source, stage, type */
+    CONTENT_REVENUE,   /* source, "", currency */
+    CONTENT_CAMPAIGNS, /* the same by campaign: source, campaign, currency */
+    CONTENT_COUNT
+};
 #define REPORT_PARTS 3
+
+/* What the stamps of its days are made of. */
+enum report_subject report_content_subject(enum report_content content);
+/* The buckets that it is read from. */
+const struct report_grains *report_content_grains(enum report_content content);
 
 /* The number of a name, the same for ever. -ENOMEM or -ENOBUFS: the report goes without the cache.
  */
-int report_cache_name(struct report_cache *cache, enum report_subject subject,
+int report_cache_name(struct report_cache *cache, enum report_content content,
                       const struct span parts[static REPORT_PARTS], uint32_t *ret) MUST_CHECK;
-
-struct report_cell {
-    int64_t at_usec; /* its bucket's beginning, or its own time */
-    uint32_t name;
-    uint32_t count;
-    report_money cents;
-};
 
 enum report_level {
     LEVEL_DAY,   /* a cell a name */
     LEVEL_STEPS, /* a day's quarters or hours */
-    LEVEL_HOUR,  /* an hour's minutes or transactions */
+    LEVEL_HOUR,  /* an hour's minutes or events */
+    LEVEL_COUNT
 };
 
+/* How long a unit is. */
+int64_t report_unit_usec(enum report_level level);
+
 struct report_unit {
-    enum report_subject subject;
+    enum report_content content;
     enum report_level level;
     int64_t start_usec;
     uint64_t stamp; /* of its day */
 };
+
+/* There are millions: no byte is wasted. */
+struct report_cell {
+    int64_t cents;
+    uint32_t at; /* its bucket's beginning, or its own time: report_cell_at() */
+    uint32_t name;
+    uint32_t count;
+} __attribute__((packed));
+
+/* A time in a unit: microseconds since the start of an hour, or minutes since that of a day. */
+uint32_t report_cell_at(const struct report_unit *unit, int64_t usec);
 
 /* Sums by the number of a name. */
 struct report_sums {
@@ -53,14 +72,19 @@ struct report_sums {
 };
 
 void report_sums_release(struct report_sums *s);
+/* Back to nothing, for other sums. */
+void report_sums_clear(struct report_sums *s);
 #define _cleanup_sums_ _cleanup_(report_sums_release)
-/* Adds the cells of the span; they MUST be in the order of time. 0 or -ENOMEM. */
-int report_sums_add(struct report_sums *s, const struct report_cell *cells, size_t count,
+/* Adds the unit's cells of the span; they MUST be in the order of time. 0 or -ENOMEM. */
+int report_sums_add(struct report_sums *s, const struct report_unit *unit,
+                    const struct report_cell *cells, size_t count,
                     struct report_span span) MUST_CHECK;
 
 /* Adds what the unit has in the span; *ret_found = false when it is not there under that stamp. */
 int report_cache_sum(struct report_cache *cache, const struct report_unit *unit,
                      struct report_span span, struct report_sums *sums, bool *ret_found) MUST_CHECK;
+/* Whether it is there under that stamp. */
+bool report_cache_has(struct report_cache *cache, const struct report_unit *unit);
 /* Keeps the cells (from malloc(), in the order of time, the cache's from now on), or not, when
  * there is no room. */
 void report_cache_put(struct report_cache *cache, const struct report_unit *unit,
@@ -73,7 +97,7 @@ struct report_row {
     uint64_t count;
     report_money cents;
 };
-int report_cache_rows(struct report_cache *cache, enum report_subject subject,
+int report_cache_rows(struct report_cache *cache, enum report_content content,
                       const struct report_sums *sums, struct report_row **ret_rows,
                       size_t *ret_count) MUST_CHECK;
 

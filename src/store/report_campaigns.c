@@ -19,9 +19,8 @@ const char *const report_sort_names[SORT_COUNT] = {
     "coalesce(sum(" count ") FILTER (WHERE " alias ".currency = $5), 0) AS orders,"                \
     " coalesce(sum(" alias ".amount) FILTER (WHERE " alias ".currency = $5), 0) AS revenue"
 #define CLICKS_OF(count) "0::numeric AS orders, 0::numeric AS revenue, sum(" count ") AS clicks"
-#define FROM_TOTALS(cube)                                                                          \
-    " FROM pieces p JOIN cube_totals c ON c.cube = '" cube "' AND " REPORT_IN_PIECE                \
-    " AND c.bucket >= " REPORT_RETAINED_FROM " WHERE" OF_SOURCE("c")
+#define FROM_TOTALS(cube, minutes)                                                                 \
+    " FROM pieces p JOIN " REPORT_CUBE(cube, minutes) " WHERE" OF_SOURCE("c")
 #define FROM_DELTAS(cube)                                                                          \
     " FROM pieces p JOIN cube_deltas d ON d.cube = '" cube "' AND p.grain > 0"                     \
     " AND d.bucket >= p.lo AND d.bucket < p.hi AND d.bucket >= " REPORT_RETAINED_FROM              \
@@ -32,17 +31,17 @@ const char *const report_sort_names[SORT_COUNT] = {
 #define A_CLICK(alias) " AND " alias ".event_type = 'ad.click'"
 
 /* Each part is grouped by itself, which leaves few rows to sort. */
-#define ORDERS_IN_TOTALS                                                                           \
+#define ORDERS_IN_TOTALS(minutes)                                                                  \
     "SELECT c.campaign_id, " ORDERS("c", "c.events") ", 0::numeric AS clicks" FROM_TOTALS(         \
-        "campaign_revenue") " GROUP BY c.campaign_id"
+        "campaign_revenue", minutes) " GROUP BY c.campaign_id"
 #define ORDERS_IN_DELTAS                                                                           \
     "SELECT d.campaign_id, " ORDERS("d", "d.events") ", 0" FROM_DELTAS(                            \
         "campaign_revenue") " GROUP BY d.campaign_id"
 #define ORDERS_IN_RAW                                                                              \
     "SELECT coalesce(e.campaign_id, ''), " ORDERS("e", "1") ", 0" FROM_RAW(                        \
         "revenue_transactions") " GROUP BY 1"
-#define CLICKS_IN_TOTALS                                                                           \
-    "SELECT c.campaign_id, " CLICKS_OF("c.events") FROM_TOTALS("campaign_device")                  \
+#define CLICKS_IN_TOTALS(cube, minutes)                                                            \
+    "SELECT c.campaign_id, " CLICKS_OF("c.events") FROM_TOTALS(cube, minutes)                      \
         A_CLICK("c") " GROUP BY c.campaign_id"
 #define CLICKS_IN_DELTAS                                                                           \
     "SELECT d.campaign_id, " CLICKS_OF("d.events") FROM_DELTAS("campaign_device")                  \
@@ -52,8 +51,11 @@ const char *const report_sort_names[SORT_COUNT] = {
         A_CLICK("e") " GROUP BY 1"
 #define UNION_ALL " UNION ALL "
 #define PARTS                                                                                      \
-    ORDERS_IN_TOTALS UNION_ALL ORDERS_IN_DELTAS UNION_ALL ORDERS_IN_RAW UNION_ALL CLICKS_IN_TOTALS \
-        UNION_ALL CLICKS_IN_DELTAS UNION_ALL CLICKS_IN_RAW
+    ORDERS_IN_TOTALS("1440")                                                                       \
+    UNION_ALL ORDERS_IN_TOTALS("60")                                                               \
+        UNION_ALL ORDERS_IN_DELTAS UNION_ALL ORDERS_IN_RAW UNION_ALL CLICKS_IN_TOTALS(             \
+            "campaign", "1440") UNION_ALL CLICKS_IN_TOTALS("campaign_device", "60")                \
+            UNION_ALL CLICKS_IN_DELTAS UNION_ALL CLICKS_IN_RAW
 #define SUMS                                                                                       \
     "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), parts AS (" PARTS                           \
     "), sums AS (SELECT coalesce(nullif(campaign_id, ''), 'unknown') AS campaign,"                 \

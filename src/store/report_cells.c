@@ -142,30 +142,84 @@ static enum report_level level_of(enum report_grain grain)
     }
 }
 
-/* Adds what a unit has in the span, or asks for it to be loaded. */
-static int add_unit(struct report_loader *loader, const struct report_unit *unit,
-                    enum report_grain grain, struct report_span span, struct report_sums *sums)
-{
-    bool found;
-    int r = report_cache_sum(loader->db->report_cache, unit, span, sums, &found);
+/* What is read: units by way of the cache, into sums. */
+struct reading {
+    struct report_loader loader;
+    struct report_stamps stamps;
+    struct report_sums sums;
+    struct report_unit last[LEVEL_COUNT]; /* that were asked for */
+};
 
-    return r == 0 && !found ? report_loader_want(loader, unit, grain, span, sums) : r;
+static void reading_release(struct reading *r)
+{
+    report_loader_release(&r->loader);
+    report_stamps_release(&r->stamps);
+    report_sums_release(&r->sums);
 }
 
-static int add_piece(struct report_loader *loader, const struct report_piece *piece,
-                     const struct report_stamps *stamps, struct report_sums *sums)
+static int reading_start(struct reading *reading, struct db *db, enum report_content content,
+                         const struct report_view *view, struct report_span span,
+                         struct strbuf *err)
 {
-    enum report_level level = level_of(piece->grain);
+    *reading = (struct reading){ .stamps.count = 0 };
+    report_loader_init(&reading->loader, db, content, err);
+    return get_stamps(db, report_content_subject(content), view, span, &reading->stamps, err);
+}
+
+typedef int (*unit_fn)(struct reading *reading, const struct report_unit *unit,
+                       const struct report_piece *piece);
+
+/* Adds what a unit has in the piece, or asks for it to be loaded. */
+static int add_unit(struct reading *reading, const struct report_unit *unit,
+                    const struct report_piece *piece)
+{
+    struct report_loader *loader = &reading->loader;
+    bool found;
+    int r = report_cache_sum(loader->db->report_cache, unit, piece->span, &reading->sums, &found);
+
+    return r == 0 && !found
+               ? report_loader_want(loader, unit, piece->grain, piece->span, &reading->sums)
+               : r;
+}
+
+/* Sees to it that the cache has it. */
+static int want_unit(struct reading *reading, const struct report_unit *unit,
+                     const struct report_piece *piece)
+{
+    struct report_unit *last = &reading->last[unit->level];
+
+    if (last->stamp == unit->stamp && last->start_usec == unit->start_usec)
+        return 0;
+    *last = *unit;
+    if (report_cache_has(reading->loader.db->report_cache, unit))
+        return 0;
+    return report_loader_want(&reading->loader, unit, piece->grain, piece->span, NULL);
+}
+
+/* Adds what the cache has, which others may have needed the room of. */
+static int sum_unit(struct reading *reading, const struct report_unit *unit,
+                    const struct report_piece *piece)
+{
+    bool found;
+    int r = report_cache_sum(reading->loader.db->report_cache, unit, piece->span, &reading->sums,
+                             &found);
+
+    return r == 0 && !found ? -ENOBUFS : r;
+}
+
+static int each_unit_of_piece(struct reading *reading, const struct report_piece *piece, unit_fn fn)
+{
+    const enum report_level level = level_of(piece->grain);
     const int64_t length = report_unit_usec(level);
     int64_t start = floor_to(piece->span.from_usec, length);
     int r = 0;
 
     for (; start < piece->span.to_usec && r == 0; start += length) {
-        const struct report_stamp *stamp = stamp_of(stamps, floor_to(start, USEC_PER_DAY));
-        struct report_unit unit = { loader->subject, level, start, stamp ? stamp->stamp : 0 };
+        const struct report_stamp *s = stamp_of(&reading->stamps, floor_to(start, USEC_PER_DAY));
+        struct report_unit unit = { reading->loader.content, level, start, s ? s->stamp : 0 };
 
-        if (stamp)
-            r = add_unit(loader, &unit, piece->grain, piece->span, sums);
+        if (s)
+            r = fn(reading, &unit, piece);
     }
     return r;
 }
@@ -182,36 +236,95 @@ static void cut_to_stamps(struct report_span *span, const struct report_stamps *
         span->to_usec = span->from_usec;
 }
 
-static int sum_pieces(struct report_loader *loader, struct report_span span,
-                      const struct report_stamps *stamps, struct report_sums *sums)
+static int each_unit(struct reading *reading, struct report_span span, unit_fn fn)
 {
     struct report_pieces pieces;
     int r = 0;
 
-    cut_to_stamps(&span, stamps);
-    report_range_split(
-        span, loader->subject == SUBJECT_EVENTS ? &report_grains_counts : &report_grains_cubes,
-        &pieces);
+    cut_to_stamps(&span, &reading->stamps);
+    report_range_split(span, report_content_grains(reading->loader.content), &pieces);
     for (int i = 0; i < pieces.count && r == 0; i++)
-        r = add_piece(loader, &pieces.piece[i], stamps, sums);
-    return r == 0 ? report_loader_finish(loader, sums) : r;
+        r = each_unit_of_piece(reading, &pieces.piece[i], fn);
+    return r;
 }
 
-int report_cells_read(struct db *db, enum report_subject subject, const struct report_view *view,
-                      struct report_span span, struct report_row **ret_rows, size_t *ret_count,
-                      struct strbuf *err)
+/* From when on there is anything. */
+static struct report_span retained_part(struct report_span span, const struct report_view *view)
 {
-    _cleanup_stamps_ struct report_stamps stamps = { 0 };
-    _cleanup_sums_ struct report_sums sums = { 0 };
-    _cleanup_(report_loader_release) struct report_loader loader;
-    int r;
-
-    report_loader_init(&loader, db, subject, err);
     if (view->has_retained)
         span.from_usec = MAX(span.from_usec, view->retained_usec);
     span.to_usec = MAX(span.from_usec, span.to_usec);
-    r = get_stamps(db, subject, view, span, &stamps, err);
+    return span;
+}
+
+int report_cells_read(struct db *db, enum report_content content, const struct report_view *view,
+                      struct report_span span, struct report_row **ret_rows, size_t *ret_count,
+                      struct strbuf *err)
+{
+    _cleanup_(reading_release) struct reading reading;
+    int r;
+
+    span = retained_part(span, view);
+    r = reading_start(&reading, db, content, view, span, err);
     if (r == 0)
-        r = sum_pieces(&loader, span, &stamps, &sums);
-    return r == 0 ? report_cache_rows(db->report_cache, subject, &sums, ret_rows, ret_count) : r;
+        r = each_unit(&reading, span, add_unit);
+    if (r == 0)
+        r = report_loader_finish(&reading.loader, &reading.sums);
+    if (r != 0)
+        return r;
+    return report_cache_rows(db->report_cache, content, &reading.sums, ret_rows, ret_count);
+}
+
+static bool is_name(struct span part, const char *const *names, int wanted)
+{
+    return wanted < 0 || span_eq(part, span_str(names[wanted]));
+}
+
+bool report_cells_kept(enum report_content content, const struct report_row *row,
+                       const struct report_filter *f)
+{
+    if (!is_name(row->part[0], event_source_names, f->source))
+        return false;
+    switch (content) {
+    case CONTENT_EVENTS:
+        return is_name(row->part[1], event_stage_names, f->stage) &&
+               is_name(row->part[2], event_type_names, f->type);
+    case CONTENT_CAMPAIGNS:
+        return !f->campaign_id.ptr || span_eq(row->part[1], f->campaign_id);
+    default:
+        return true;
+    }
+}
+
+static int take_span(struct reading *reading, int number, report_cells_fn take, void *ctx)
+{
+    _cleanup_free_ struct report_row *rows = NULL;
+    size_t count;
+    int r = report_cache_rows(reading->loader.db->report_cache, reading->loader.content,
+                              &reading->sums, &rows, &count);
+
+    report_sums_clear(&reading->sums);
+    return r == 0 ? take(ctx, number, rows, count) : r;
+}
+
+int report_cells_each(struct db *db, enum report_content content, const struct report_view *view,
+                      const struct report_span *spans, int count, report_cells_fn take, void *ctx,
+                      struct strbuf *err)
+{
+    const struct report_span none = { 0, 0 };
+    const struct report_span all =
+        count ? (struct report_span){ spans[0].from_usec, spans[count - 1].to_usec } : none;
+    _cleanup_(reading_release) struct reading reading;
+    int r = reading_start(&reading, db, content, view, retained_part(all, view), err);
+
+    for (int i = 0; i < count && r == 0; i++)
+        r = each_unit(&reading, retained_part(spans[i], view), want_unit);
+    if (r == 0)
+        r = report_loader_finish(&reading.loader, NULL);
+    for (int i = 0; i < count && r == 0; i++) {
+        r = each_unit(&reading, retained_part(spans[i], view), sum_unit);
+        if (r == 0)
+            r = take_span(&reading, i, take, ctx);
+    }
+    return r;
 }

@@ -28,8 +28,20 @@ void report_view_take(struct report_view *view, const PGresult *rows);
 /* Whether the connection has a cache, and a view that lasts. */
 bool report_cells_usable(const struct db *db);
 
-/* Sums by name over the span, which is made of whole minutes if of events; *ret_rows from malloc().
- * -ENOBUFS: the names do not fit the cache, ask without it. */
-int report_cells_read(struct db *db, enum report_subject subject, const struct report_view *view,
+/* Sums by name over the span, which is made of whole minutes, but for that of campaigns; *ret_rows
+ * from malloc(). -ENOBUFS: the names do not fit the cache, ask without it. */
+int report_cells_read(struct db *db, enum report_content content, const struct report_view *view,
                       struct report_span span, struct report_row **ret_rows, size_t *ret_count,
+                      struct strbuf *err) MUST_CHECK;
+
+/* Whether the filter keeps what the row is about; of any currency. */
+bool report_cells_kept(enum report_content content, const struct report_row *row,
+                       const struct report_filter *f);
+
+/* Called with what is in a span, in the order of names; the rows are the caller's own. */
+typedef int (*report_cells_fn)(void *ctx, int number, const struct report_row *rows, size_t count);
+/* The same for many such spans, which follow one another in time; take() gets their numbers.
+ * -ENOBUFS also when their cells do not fit the cache. */
+int report_cells_each(struct db *db, enum report_content content, const struct report_view *view,
+                      const struct report_span *spans, int count, report_cells_fn take, void *ctx,
                       struct strbuf *err) MUST_CHECK;

@@ -12,15 +12,19 @@
     "SELECT p.slot, " time ", " alias ".source, coalesce(nullif(" alias ".campaign_id, ''),"       \
     " 'unknown'), " alias ".currency, "
 
+#define OF_CUBE(minutes)                                                                           \
+    REVENUE_OF("c", "c.bucket")                                                                    \
+    "c.events, c.amount::text FROM pieces p JOIN " REPORT_CUBE_PIECE("campaign_revenue", minutes)
+
 /* What deltas add to a day stands at its hours. */
-static const char *const load_sql[] = {
-    [SUBJECT_EVENTS] =
+static const char *const load_sql[CONTENT_COUNT] = {
+    [CONTENT_EVENTS] =
         PIECES "SELECT p.slot, c.bucket, c.source, c.funnel_stage, c.event_type,"
                " c.events, '0' FROM pieces p JOIN event_counts c ON " REPORT_IN_PIECE,
-    [SUBJECT_REVENUE] =
-        PIECES REVENUE_OF("c", "c.bucket") "c.events, c.amount::text FROM pieces p"
-                                           " JOIN cube_totals c ON c.cube = 'campaign_revenue'"
-                                           " AND " REPORT_IN_PIECE " UNION ALL " //
+    [CONTENT_REVENUE] =
+        PIECES "SELECT p.slot, c.bucket, c.source, '', c.currency, c.transactions, c.amount::text"
+               " FROM pieces p JOIN revenue_totals c ON " REPORT_IN_PIECE,
+    [CONTENT_CAMPAIGNS] = PIECES OF_CUBE("1440") " UNION ALL " OF_CUBE("60") " UNION ALL " //
     REVENUE_OF("d", "d.bucket") "d.events, d.amount::text FROM pieces p JOIN cube_deltas d"
                                 " ON d.cube = 'campaign_revenue' AND p.grain > 0"
                                 " AND d.bucket >= p.lo AND d.bucket < p.hi UNION ALL " //
@@ -31,16 +35,11 @@ static const char *const load_sql[] = {
 
 enum column { SLOT, AT, FIRST_PART, COUNT = FIRST_PART + REPORT_PARTS, AMOUNT };
 
-int64_t report_unit_usec(enum report_level level)
-{
-    return level == LEVEL_HOUR ? 3600 * USEC_PER_SEC : USEC_PER_DAY;
-}
-
-void report_loader_init(struct report_loader *l, struct db *db, enum report_subject subject,
+void report_loader_init(struct report_loader *l, struct db *db, enum report_content content,
                         struct strbuf *err)
 {
     l->db = db;
-    l->subject = subject;
+    l->content = content;
     l->err = err;
     l->count = 0;
     report_pieces_param_init(&l->pieces);
@@ -79,21 +78,37 @@ static int add_cell(struct report_load *load, const struct report_cell *cell)
     return 0;
 }
 
+/* A cell of more than that is for the database to add up. */
+static int take_amount(struct span text, int64_t *ret)
+{
+    report_money cents = 0;
+
+    (void)!report_money_parse(text, &cents);
+    if (cents < INT64_MIN || cents > INT64_MAX)
+        return -ENOBUFS;
+    *ret = (int64_t)cents;
+    return 0;
+}
+
 static int take_row(struct report_loader *l, const PGresult *rows, int row)
 {
     struct report_cell cell = { .count = (uint32_t)report_i64(rows, row, COUNT) };
-    int slot = report_i32(rows, row, SLOT), r;
+    int slot = report_i32(rows, row, SLOT);
     struct span parts[REPORT_PARTS];
+    int64_t usec = 0, cents;
+    uint32_t name;
 
     if (slot < 0 || slot >= l->count)
         return -EPROTO;
     for (int i = 0; i < REPORT_PARTS; i++)
         parts[i] = report_text(rows, row, FIRST_PART + i);
-    (void)!report_time(rows, row, AT, &cell.at_usec);
-    (void)!report_money_parse(report_text(rows, row, AMOUNT), &cell.cents);
-    r = report_cache_name(l->db->report_cache, l->subject, parts, &cell.name);
-    if (r < 0)
+    (void)!report_time(rows, row, AT, &usec);
+    if (take_amount(report_text(rows, row, AMOUNT), &cents) < 0 ||
+        report_cache_name(l->db->report_cache, l->content, parts, &name) < 0)
         return -ENOBUFS;
+    cell.at = report_cell_at(&l->loads[slot].unit, usec);
+    cell.name = name;
+    cell.cents = cents;
     return add_cell(&l->loads[slot], &cell);
 }
 
@@ -101,7 +116,7 @@ static int by_time(const void *a, const void *b)
 {
     const struct report_cell *ca = a, *cb = b;
 
-    return (ca->at_usec > cb->at_usec) - (ca->at_usec < cb->at_usec);
+    return (ca->at > cb->at) - (ca->at < cb->at);
 }
 
 /* The cells of a unit are whole, also where the report is about a part of it only. */
@@ -111,7 +126,7 @@ static int keep(struct report_loader *l, struct report_load *load, struct report
 
     if (load->count)
         qsort(load->cells, load->count, sizeof(*load->cells), by_time);
-    r = report_sums_add(sums, load->cells, load->count, load->span);
+    r = sums ? report_sums_add(sums, &load->unit, load->cells, load->count, load->span) : 0;
     if (r == 0)
         report_cache_put(l->db->report_cache, &load->unit, load->cells, load->count);
     else
@@ -133,7 +148,7 @@ static int take_rows(struct report_loader *l, const PGresult *rows, struct repor
 
 int report_loader_finish(struct report_loader *l, struct report_sums *sums)
 {
-    struct pg_call call = { .sql = load_sql[l->subject], .params.binary_results = true };
+    struct pg_call call = { .sql = load_sql[l->content], .params.binary_results = true };
     int r;
 
     if (l->count == 0)

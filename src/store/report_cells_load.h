@@ -6,9 +6,6 @@
 #include "store/report_cache.h"
 #include "store/report_query.h"
 
-/* How long a unit is. */
-int64_t report_unit_usec(enum report_level level);
-
 /* A result of so many days of a thousand campaigns has a few MB. */
 #define REPORT_LOADS_MAX 32
 
@@ -21,7 +18,7 @@ struct report_load {
 
 struct report_loader {
     struct db *db;
-    enum report_subject subject;
+    enum report_content content;
     struct strbuf *err;
     struct report_pieces_param pieces;
     struct pg_array slots;
@@ -29,11 +26,12 @@ struct report_loader {
     int count;
 };
 
-void report_loader_init(struct report_loader *l, struct db *db, enum report_subject subject,
+void report_loader_init(struct report_loader *l, struct db *db, enum report_content content,
                         struct strbuf *err);
 void report_loader_release(struct report_loader *l);
 
-/* Takes note of a unit to be read; when there are many, reads them. */
+/* Takes note of a unit to be read; when there are many, reads them. sums NULL: into the cache only.
+ */
 int report_loader_want(struct report_loader *l, const struct report_unit *unit,
                        enum report_grain grain, struct report_span span,
                        struct report_sums *sums) MUST_CHECK;

@@ -160,9 +160,7 @@ static int take_cells(struct report_counts *c, const struct report_filter *f,
     int r = 0;
 
     for (size_t i = 0; i < count && r == 0; i++)
-        if ((f->source < 0 || span_eq(rows[i].part[0], span_str(event_source_names[f->source]))) &&
-            (f->stage < 0 || span_eq(rows[i].part[1], span_str(event_stage_names[f->stage]))) &&
-            (f->type < 0 || span_eq(rows[i].part[2], span_str(event_type_names[f->type]))))
+        if (report_cells_kept(CONTENT_EVENTS, &rows[i], f))
             r = add_count(c, rows[i].part, rows[i].count, err);
     return r;
 }
@@ -203,7 +201,7 @@ static int count_cached(struct db *db, const struct report_filter *f,
     report_view_take(&view, s.calls[0].result);
     ret->found.has_retained = view.has_retained;
     ret->found.retained_usec = view.retained_usec;
-    r = report_cells_read(db, SUBJECT_EVENTS, &view, without_ends(pieces), &rows, &count, err);
+    r = report_cells_read(db, CONTENT_EVENTS, &view, without_ends(pieces), &rows, &count, err);
     if (r == 0)
         r = take_cells(ret, f, rows, count, err);
     return r == 0 ? take_all(ret, &s, 1, err) : r;

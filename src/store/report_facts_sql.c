@@ -6,7 +6,8 @@
 #include "store/report_query.h"
 
 #define BIT(dimension) (1U << (dimension))
-#define OF_EVENT (BIT(DIMENSION_SOURCE) | BIT(DIMENSION_STAGE) | BIT(DIMENSION_TYPE))
+#define OF_STAGE (BIT(DIMENSION_SOURCE) | BIT(DIMENSION_STAGE))
+#define OF_EVENT (OF_STAGE | BIT(DIMENSION_TYPE))
 #define CAMPAIGN BIT(DIMENSION_CAMPAIGN)
 #define COUNTRY BIT(DIMENSION_COUNTRY)
 #define DEVICE BIT(DIMENSION_DEVICE)
@@ -15,11 +16,14 @@
 #define RAW_REVENUE                                                                                \
     "(SELECT timestamp, source, currency, amount, coalesce(campaign_id, '') AS campaign_id"        \
     " FROM revenue_transactions) e"
-/* The transactions of one campaign, by the index that has them together. */
+/* The transactions of one campaign, by the index that has them together; looked up for each piece,
+ * of which a series has two for each bucket. */
+#define IN_PIECE " AND timestamp >= p.lo AND timestamp < p.hi"
 #define RAW_REVENUE_OF_CAMPAIGN                                                                    \
-    "(SELECT timestamp, source, currency, amount, campaign_id FROM revenue_transactions"           \
-    " WHERE campaign_id = $7 UNION ALL SELECT timestamp, source, currency, amount, ''"             \
-    " FROM revenue_transactions WHERE $7 = 'unknown' AND campaign_id IS NULL) e"
+    "LATERAL (SELECT timestamp, source, currency, amount, campaign_id FROM revenue_transactions"   \
+    " WHERE campaign_id = $7" IN_PIECE " UNION ALL SELECT timestamp, source, currency, amount, ''" \
+    " FROM revenue_transactions WHERE $7 = 'unknown' AND campaign_id IS NULL" IN_PIECE             \
+    " OFFSET 0) e"
 
 /* Both sides of the join are looked up by time for each piece: OFFSET 0 keeps the planner from
  * joining all transactions with all events first. */
@@ -31,19 +35,23 @@
 
 /* Cheapest first. */
 static const struct report_rollup rollups[] = {
-    { SUBJECT_EVENTS, OF_EVENT, NULL, "event_counts", "events", "0", RAW_EVENTS, NULL },
-    { SUBJECT_EVENTS, OF_EVENT | COUNTRY | DEVICE, "country_device", NULL, "events", "0",
+    { SUBJECT_EVENTS, OF_EVENT, NULL, NULL, "event_counts", "events", "0", RAW_EVENTS, NULL },
+    { SUBJECT_EVENTS, OF_EVENT | COUNTRY | DEVICE, "country_device", NULL, NULL, "events", "0",
       RAW_EVENTS, NULL },
-    { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | DEVICE, "campaign_device", NULL, "events", "0",
+    { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN, "campaign_device", "campaign", NULL, "events", "0",
       RAW_EVENTS, NULL },
-    { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | COUNTRY, "campaign_country", NULL, "events", "0",
+    { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | DEVICE, "campaign_device", NULL, NULL, "events", "0",
       RAW_EVENTS, NULL },
-    { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE), NULL, "revenue_totals", "transactions", "amount",
-      RAW_REVENUE, NULL },
-    { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE) | CAMPAIGN, "campaign_revenue", NULL, "events",
+    { SUBJECT_EVENTS, OF_STAGE | CAMPAIGN | COUNTRY, "campaign_country", "campaign_place", NULL,
+      "events", "0", RAW_EVENTS, NULL },
+    { SUBJECT_EVENTS, OF_EVENT | CAMPAIGN | COUNTRY, "campaign_country", NULL, NULL, "events", "0",
+      RAW_EVENTS, NULL },
+    { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE), NULL, NULL, "revenue_totals", "transactions",
+      "amount", RAW_REVENUE, NULL },
+    { SUBJECT_REVENUE, BIT(DIMENSION_SOURCE) | CAMPAIGN, "campaign_revenue", NULL, NULL, "events",
       "amount", RAW_REVENUE, RAW_REVENUE_OF_CAMPAIGN },
-    { SUBJECT_REVENUE, OF_EVENT | CAMPAIGN | COUNTRY | DEVICE, "revenue", NULL, "events", "amount",
-      RAW_REVENUE_FACTS, NULL },
+    { SUBJECT_REVENUE, OF_EVENT | CAMPAIGN | COUNTRY | DEVICE, "revenue", NULL, NULL, "events",
+      "amount", RAW_REVENUE_FACTS, NULL },
 };
 
 static const char *const columns[DIMENSION_COUNT] = {
@@ -54,14 +62,19 @@ static const char *const columns[DIMENSION_COUNT] = {
 
 static unsigned wanted_dimensions(const struct report_facts *facts)
 {
-    unsigned wanted = facts->filter->campaign_id.ptr ? CAMPAIGN : 0;
+    const struct report_filter *f = facts->filter;
+    unsigned wanted = f->campaign_id.ptr ? CAMPAIGN : 0;
 
+    if (facts->subject == SUBJECT_EVENTS && f->stage >= 0)
+        wanted |= BIT(DIMENSION_STAGE);
+    if (facts->subject == SUBJECT_EVENTS && f->type >= 0)
+        wanted |= BIT(DIMENSION_TYPE);
     for (int i = 0; i < facts->dimension_count; i++)
         wanted |= BIT(facts->dimensions[i]);
     return wanted;
 }
 
-/* There is one for every two dimensions. */
+/* There is one for every two dimensions and any filters. */
 const struct report_rollup *report_rollup_choose(const struct report_facts *facts)
 {
     unsigned wanted = wanted_dimensions(facts);
@@ -127,21 +140,33 @@ static void add_source(struct strbuf *sql, const struct report_facts *facts,
         "max") " + interval '1 day') - " GRAIN ", " GRAIN ") AS s (bucket) ON true"                \
                " JOIN cube_totals c"
 
-static void add_cube(struct strbuf *sql, const struct report_facts *facts,
-                     const struct report_rollup *rollup)
+/* Hours and days are tables of their own, which the planner is to know by name. */
+static void add_grain(struct strbuf *sql, const struct report_facts *facts,
+                      const struct report_rollup *rollup, const char *cube, enum report_grain grain)
 {
     bool one = facts->filter->campaign_id.ptr;
     char where[256];
 
-    (void)snprintf(where, sizeof(where), "c.cube = '%s' AND %s AND c.bucket >= %s", rollup->cube,
-                   one ? "c.grain = p.grain AND c.bucket = s.bucket" : REPORT_IN_PIECE,
+    (void)snprintf(where, sizeof(where),
+                   "c.cube = '%s' AND p.grain = %d AND c.grain = %d AND %s AND c.bucket >= %s",
+                   cube, grain, grain,
+                   one ? "c.bucket = s.bucket" : "c.bucket >= p.lo AND c.bucket < p.hi",
                    REPORT_RETAINED_FROM);
     add_source(sql, facts, rollup, "c", one ? BUCKET_BY_BUCKET : "cube_totals c", where);
+    (void)strbuf_adds(sql, " UNION ALL ");
+}
+
+static void add_cube(struct strbuf *sql, const struct report_facts *facts,
+                     const struct report_rollup *rollup)
+{
+    char where[256];
+
+    add_grain(sql, facts, rollup, rollup->days ? rollup->days : rollup->cube, GRAIN_DAY);
+    add_grain(sql, facts, rollup, rollup->cube, GRAIN_HOUR);
     (void)snprintf(where, sizeof(where),
                    "d.cube = '%s' AND p.grain > 0 AND d.bucket >= p.lo AND d.bucket < p.hi"
                    " AND d.bucket >= " REPORT_RETAINED_FROM,
                    rollup->cube);
-    (void)strbuf_adds(sql, " UNION ALL ");
     add_source(sql, facts, rollup, "d", "cube_deltas d", where);
 }
 

@@ -17,6 +17,7 @@ struct report_rollup {
     enum report_subject subject;
     unsigned dimensions; /* it can be grouped and filtered by */
     const char *cube;    /* in cube_totals and cube_deltas; NULL = a table of its own */
+    const char *days;    /* the cube of its days, when that is another one */
     const char *table;
     const char *count, *amount;  /* its columns */
     const char *raw;             /* the same facts from the events, as e */

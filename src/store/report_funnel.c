@@ -35,10 +35,7 @@ enum events_column { EVENTS_SOURCE, EVENTS_TOP, EVENTS_BOTTOM };
     " WHERE event_type IN ('ad.click', 'checkout.complete') AND event_type >= 'ad.click'"          \
     " AND event_type <= 'checkout.complete' AND campaign_id <> ''"                                 \
     " AND ($4::text IS NULL OR source = $4) GROUP BY campaign_id"
-#define STEPS_IN_TOTALS                                                                            \
-    STEPS("c.events")                                                                              \
-    " JOIN cube_totals c ON c.cube = 'campaign_device' AND " REPORT_IN_PIECE                       \
-    " AND c.bucket >= " REPORT_RETAINED_FROM OF_STEP
+#define STEPS_IN_TOTALS(cube, minutes) STEPS("c.events") " JOIN " REPORT_CUBE(cube, minutes) OF_STEP
 #define STEPS_IN_DELTAS                                                                            \
     STEPS("d.events")                                                                              \
     " JOIN cube_deltas d ON d.cube = 'campaign_device' AND p.grain > 0 AND d.bucket >= p.lo"       \
@@ -50,7 +47,8 @@ enum events_column { EVENTS_SOURCE, EVENTS_TOP, EVENTS_BOTTOM };
 
 /* Each part is grouped by itself, which leaves few rows to sort. $5: how many campaigns. */
 static const char campaigns_sql[] =
-    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), steps AS (" STEPS_IN_TOTALS
+    "WITH pieces AS (SELECT * FROM " REPORT_PIECES "), steps AS (" STEPS_IN_TOTALS(
+        "campaign", "1440") " UNION ALL " STEPS_IN_TOTALS("campaign_device", "60") //
     " UNION ALL " STEPS_IN_DELTAS " UNION ALL " STEPS_IN_RAW ")"
     " SELECT campaign_id, sum(clicks)::bigint AS clicks, sum(checkouts)::bigint,"
     " count(*) OVER () FROM steps GROUP BY campaign_id ORDER BY clicks DESC, campaign_id"

@@ -81,6 +81,19 @@ const char *report_source_name(const struct report_filter *f);
 /* The whole buckets of a table c in them. */
 #define REPORT_IN_PIECE "c.grain = p.grain AND c.bucket >= p.lo AND c.bucket < p.hi"
 
+/* The same of a cube's hours (60) or days (1440), as text: each is a table of its own, and knowing
+ * which spares the planner all others. */
+#define REPORT_CUBE(cube, minutes)                                                                 \
+    "cube_totals c ON c.cube = '" cube "' AND p.grain = " minutes " AND c.grain = " minutes        \
+    " AND c.bucket >= p.lo AND c.bucket < p.hi AND c.bucket >= " REPORT_RETAINED_FROM
+
+/* The same, looked up for each piece: for a few hours or days of a cube. OFFSET 0 keeps the
+ * planner, who does not know how few they are, from reading all of it. */
+#define REPORT_CUBE_PIECE(cube, minutes)                                                           \
+    "LATERAL (SELECT * FROM cube_totals c WHERE c.cube = '" cube "' AND c.grain = " minutes        \
+    " AND c.bucket >= p.lo AND c.bucket < p.hi AND c.bucket >= " REPORT_RETAINED_FROM              \
+    " OFFSET 0) c ON p.grain = " minutes
+
 /* A timestamptz parameter; `bytes` holds it until the statement was sent. */
 void report_param_time(struct pg_params *p, int64_t usec, char bytes[static 8]);
 

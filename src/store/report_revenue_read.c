@@ -27,12 +27,14 @@
 
 enum column { SOURCE, CAMPAIGN, CURRENCY, COUNT, AMOUNT };
 
-static const char sums_sql[] =
-    PIECES "SELECT " CUBE_COLUMNS("c") " FROM pieces p JOIN cube_totals c ON " REPORT_IN_PIECE //
-                                       " WHERE " IN_CUBE("c") " AND " OF_SOURCE("c")           //
-    " UNION ALL SELECT " CUBE_COLUMNS("d") " FROM pieces p JOIN cube_deltas d ON " IN_DELTAS   //
-                                           " WHERE " IN_CUBE("d") " AND " OF_SOURCE("d")       //
-    " UNION ALL SELECT " RAW_COLUMNS " FROM pieces p JOIN revenue_transactions t ON " IN_RAW   //
+#define OF_CUBE(minutes)                                                                           \
+    "SELECT " CUBE_COLUMNS("c") " FROM pieces p JOIN " REPORT_CUBE_PIECE(                          \
+        "campaign_revenue", minutes) " WHERE " OF_SOURCE("c")
+
+static const char sums_sql[] = PIECES OF_CUBE("1440") " UNION ALL " OF_CUBE("60")            //
+    " UNION ALL SELECT " CUBE_COLUMNS("d") " FROM pieces p JOIN cube_deltas d ON " IN_DELTAS //
+                                           " WHERE " IN_CUBE("d") " AND " OF_SOURCE("d")     //
+    " UNION ALL SELECT " RAW_COLUMNS " FROM pieces p JOIN revenue_transactions t ON " IN_RAW //
     " WHERE " OF_SOURCE("t") SUMS;
 
 /* A campaign is looked up bucket by bucket: between the buckets of a span lie all other campaigns.
@@ -212,13 +214,9 @@ static void filter_rows(struct report_revenue *v, const struct report_filter *f)
 {
     size_t kept = 0;
 
-    for (size_t i = 0; i < v->count; i++) {
-        const struct report_row *row = &v->rows[i];
-
-        if ((f->source < 0 || span_eq(row->part[0], span_str(event_source_names[f->source]))) &&
-            (!f->campaign_id.ptr || span_eq(row->part[1], f->campaign_id)))
-            v->rows[kept++] = *row;
-    }
+    for (size_t i = 0; i < v->count; i++)
+        if (report_cells_kept(CONTENT_CAMPAIGNS, &v->rows[i], f))
+            v->rows[kept++] = v->rows[i];
     v->count = kept;
 }
 
@@ -240,7 +238,8 @@ static int read_cached(struct db *db, const struct report_filter *f, struct stat
     v->found.retained_usec = view.retained_usec;
     if (wants_extent(f))
         take_extent(&v->found, s->calls[1].result);
-    r = report_cells_read(db, SUBJECT_REVENUE, &view, report_span_of(f), &v->rows, &v->count, err);
+    r = report_cells_read(db, CONTENT_CAMPAIGNS, &view, report_span_of(f), &v->rows, &v->count,
+                          err);
     if (r == 0)
         filter_rows(v, f);
     return r;

@@ -6,6 +6,7 @@
 #include "store/report_calendar.h"
 #include "store/report_groups.h"
 #include "store/report_query.h"
+#include "store/report_series_read.h"
 #include "store/wire.h"
 
 /* A zone is one of PostgreSQL's names: not its abbreviations, nor rules such as EST5EDT4. */
@@ -125,75 +126,44 @@ static int read_buckets(struct db *db, const struct report_filter *f, struct rep
     return r == -EDOM ? fail_long(f, err) : r;
 }
 
-static int sum_buckets(struct db *db, const struct report_facts *facts,
-                       const struct report_buckets *b, PGresult **ret_rows, struct strbuf *err)
-{
-    struct report_slot *slots = calloc((size_t)MAX(b->count, 1), sizeof(*slots));
-    int r;
-
-    if (!slots)
-        return -ENOMEM;
-    for (int i = 0; i < b->count; i++)
-        slots[i] = (struct report_slot){ .slot = i, .span = b->bucket[i].span };
-    r = report_facts_sum(db, facts, slots, b->count, ret_rows, err);
-    free(slots);
-    return r;
-}
-
-/* What the rows from *row on say of a bucket. */
-struct sum {
-    uint64_t count;
-    report_money cents;
-};
-
-static struct sum row_sum(const struct report_facts *facts, const PGresult *rows, int row)
-{
-    struct sum s = { .count = (uint64_t)report_i64(rows, row, FACTS_COUNT(facts)) };
-
-    (void)!report_money_parse(report_text(rows, row, FACTS_AMOUNT(facts)), &s.cents);
-    return s;
-}
-
-static void write_bucket_groups(struct json_out *j, const struct report_facts *facts,
-                                const PGresult *rows, int first, int end)
+static void write_bucket_groups(struct json_out *j, enum report_subject subject,
+                                const struct report_series *series, size_t first, size_t end)
 {
     json_key(j, "groups");
     json_object(j);
-    for (int row = first; row < end; row++) {
-        struct sum s = row_sum(facts, rows, row);
-
-        json_key_span(j, report_text(rows, row, FACTS_NAME));
-        if (facts->subject == SUBJECT_REVENUE)
-            report_money_write(j, s.cents);
+    for (size_t i = first; i < end; i++) {
+        json_key_span(j, series->rows[i].name);
+        if (subject == SUBJECT_REVENUE)
+            report_money_write(j, series->rows[i].cents);
         else
-            json_u64(j, s.count);
+            json_u64(j, series->rows[i].count);
     }
     json_object_end(j);
 }
 
-/* Rows come in the order of slots; a bucket without any is zero. */
+/* A bucket without rows is zero. */
 static void write_series(struct json_out *j, const struct report_facts *facts,
-                         const struct report_buckets *b, const PGresult *rows)
+                         const struct report_buckets *b, const struct report_series *series)
 {
-    int row = 0;
+    size_t end = 0;
 
     json_key(j, "series");
     json_array(j);
     for (int i = 0; i < b->count; i++) {
-        struct sum total = { 0 };
-        int first = row;
+        const size_t first = end;
+        uint64_t count = 0;
+        report_money cents = 0;
 
-        for (; row < PQntuples(rows) && report_i32(rows, row, FACTS_SLOT) == i; row++) {
-            struct sum s = row_sum(facts, rows, row);
-            total.count += s.count;
-            total.cents += s.cents;
+        for (; end < series->count && series->rows[end].slot == i; end++) {
+            count += series->rows[end].count;
+            cents += series->rows[end].cents;
         }
         json_object(j);
         json_key(j, "start");
         report_local_time_write(j, b->bucket[i].start_usec, b->bucket[i].offset_sec);
-        report_sum_write(j, facts->subject, total.count, total.cents);
+        report_sum_write(j, facts->subject, count, cents);
         if (facts->dimension_count)
-            write_bucket_groups(j, facts, rows, first, row);
+            write_bucket_groups(j, facts->subject, series, first, end);
         json_object_end(j);
     }
     json_array_end(j);
@@ -209,14 +179,14 @@ int report_series_write(struct db *db, enum report_subject subject, const struct
         .dimensions = f->group_by,
     };
     _cleanup_(report_buckets_release) struct report_buckets buckets = { 0 };
-    _cleanup_result_ PGresult *rows = NULL;
+    _cleanup_(report_series_release) struct report_series series = { 0 };
     int r = check_zone(db, zone_of(f), err);
 
     if (r == 0)
         r = read_buckets(db, f, span, &buckets, err);
     if (r == 0)
-        r = sum_buckets(db, &facts, &buckets, &rows, err);
+        r = report_series_read(db, &facts, &buckets, &series, err);
     if (r == 0)
-        write_series(j, &facts, &buckets, rows);
+        write_series(j, &facts, &buckets, &series);
     return r;
 }

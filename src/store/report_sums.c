@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/report_cache.h"
 
 void report_sums_release(struct report_sums *s)
@@ -10,6 +11,14 @@ void report_sums_release(struct report_sums *s)
     free(s->counts);
     free(s->cents);
     *s = (struct report_sums){ 0 };
+}
+
+void report_sums_clear(struct report_sums *s)
+{
+    if (!s->size)
+        return;
+    memset(s->counts, 0, s->size * sizeof(*s->counts));
+    memset(s->cents, 0, s->size * sizeof(*s->cents));
 }
 
 static int reserve_sums(struct report_sums *s, uint32_t name)
@@ -34,15 +43,35 @@ static int reserve_sums(struct report_sums *s, uint32_t name)
     return 0;
 }
 
-/* The first cell that is not earlier. */
-static size_t first_from(const struct report_cell *cells, size_t count, int64_t usec)
+int64_t report_unit_usec(enum report_level level)
+{
+    return level == LEVEL_HOUR ? 3600 * USEC_PER_SEC : USEC_PER_DAY;
+}
+
+uint32_t report_cell_at(const struct report_unit *unit, int64_t usec)
+{
+    const int64_t since = usec - unit->start_usec;
+
+    return (uint32_t)(unit->level == LEVEL_HOUR ? since : since / (60 * USEC_PER_SEC));
+}
+
+/* The first cell that is not earlier. Spans begin and end with buckets, where those have minutes.
+ */
+static size_t first_from(const struct report_unit *unit, const struct report_cell *cells,
+                         size_t count, int64_t usec)
 {
     size_t low = 0, high = count;
+    uint32_t at;
 
+    if (usec <= unit->start_usec)
+        return 0;
+    if (usec - unit->start_usec >= report_unit_usec(unit->level))
+        return count;
+    at = report_cell_at(unit, usec);
     while (low < high) {
         size_t middle = low + (high - low) / 2;
 
-        if (cells[middle].at_usec < usec)
+        if (cells[middle].at < at)
             low = middle + 1;
         else
             high = middle;
@@ -50,12 +79,12 @@ static size_t first_from(const struct report_cell *cells, size_t count, int64_t 
     return low;
 }
 
-int report_sums_add(struct report_sums *s, const struct report_cell *cells, size_t count,
-                    struct report_span span)
+int report_sums_add(struct report_sums *s, const struct report_unit *unit,
+                    const struct report_cell *cells, size_t count, struct report_span span)
 {
-    size_t end = first_from(cells, count, span.to_usec);
+    size_t end = first_from(unit, cells, count, span.to_usec);
 
-    for (size_t i = first_from(cells, count, span.from_usec); i < end; i++) {
+    for (size_t i = first_from(unit, cells, count, span.from_usec); i < end; i++) {
         const struct report_cell *cell = &cells[i];
 
         if (cell->name >= s->size && reserve_sums(s, cell->name) < 0)

@@ -49,11 +49,13 @@ static const char revenue_sql[] =
     " SELECT n, latest FROM counted";
 
 /* Buckets begin before the boundary or not: it is the beginning of one of each grain. The deltas
- * come before what they are merged into, so that none gets there behind our back. */
+ * come before what they are merged into, so that none gets there behind our back. The boundary is
+ * asked for again: partitions of a table have rows with the same ctid. */
 #define DELETE_BUCKETS(table, keys)                                                                \
     "WITH gone AS (DELETE FROM " table " WHERE ctid = ANY (ARRAY(SELECT ctid FROM " table          \
     " WHERE " keys "bucket < (SELECT retained_from FROM retention) LIMIT " CHUNK_ROWS              \
-    ")) RETURNING 1) SELECT count(*) FROM gone"
+    ")) AND bucket < (SELECT retained_from FROM retention) RETURNING 1)"                           \
+    " SELECT count(*) FROM gone"
 
 static const char *const rollups_sql[] = {
     DELETE_BUCKETS("event_counts", "grain IN (1, 15, 1440) AND "),
@@ -61,7 +63,8 @@ static const char *const rollups_sql[] = {
     DELETE_BUCKETS("user_activity", "grain IN (60, 1440) AND "),
     DELETE_BUCKETS("cube_deltas", ""),
     DELETE_BUCKETS("cube_totals", "cube IN ('campaign_device', 'campaign_country',"
-                                  " 'country_device', 'campaign_revenue', 'revenue')"
+                                  " 'country_device', 'campaign_revenue', 'revenue', 'campaign',"
+                                  " 'campaign_place')"
                                   " AND grain IN (60, 1440) AND "),
 };
 

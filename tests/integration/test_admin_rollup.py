@@ -36,7 +36,9 @@ DAMAGES = [
     ("SELECT merge_cube_deltas(); DELETE FROM cube_totals WHERE cube = 'revenue' AND grain = 60", "cube_totals"),
     ("INSERT INTO cube_deltas SELECT bucket, -events, cube, source, funnel_stage, event_type, campaign_id, country,"
      " device, currency, amount + 1 FROM cube_cells WHERE grain = 60 LIMIT 50", "cube_totals"),
-    ("UPDATE cube_totals SET campaign_id = E'a\\nb' WHERE " + ANY_ROW.format("cube_totals"), "cube_totals"),
+    ("UPDATE cube_totals SET campaign_id = campaign_id || E'a\\nb' WHERE " + ANY_ROW.format("cube_totals"), "cube_totals"),
+    ("SELECT merge_cube_deltas(); DELETE FROM cube_totals WHERE cube = 'campaign'", "cube_totals"),
+    ("UPDATE cube_totals SET events = events + 1 WHERE cube = 'campaign_place'", "cube_totals"),
     ("UPDATE user_activity SET users = no_users() WHERE grain = 60", "user_activity"),
     ("UPDATE user_activity SET users = ~users", "user_activity"),
     ("UPDATE user_activity SET chunk = chunk + 3 WHERE grain = 1440", "user_activity"),

@@ -19,7 +19,7 @@ static const struct report_span always = { INT64_MIN, INT64_MAX };
 
 static struct report_unit unit_of(int64_t day, uint64_t stamp)
 {
-    return (struct report_unit){ SUBJECT_REVENUE, LEVEL_DAY, day * USEC_PER_DAY, stamp };
+    return (struct report_unit){ CONTENT_CAMPAIGNS, LEVEL_HOUR, day * USEC_PER_DAY, stamp };
 }
 
 /* So many cells, one a microsecond from the start of the unit on, each of 2 transactions. */
@@ -29,7 +29,8 @@ static void put(struct report_cache *cache, struct report_unit unit, size_t coun
 
     assert_non_null(cells);
     for (size_t i = 0; i < count; i++)
-        cells[i] = (struct report_cell){ unit.start_usec + (int64_t)i, name, 2, 150 };
+        cells[i] =
+            (struct report_cell){ .cents = 150, .at = (uint32_t)i, .name = name, .count = 2 };
     report_cache_put(cache, &unit, cells, count);
 }
 
@@ -45,6 +46,11 @@ static bool sum(struct report_cache *cache, struct report_unit unit, struct repo
     return found;
 }
 
+static bool has(struct report_cache *cache, struct report_unit unit)
+{
+    return report_cache_has(cache, &unit);
+}
+
 static void only_the_same_stamp_counts(void **state UNUSED)
 {
     struct report_cache *cache = report_cache_new(CACHE_BYTES);
@@ -52,6 +58,9 @@ static void only_the_same_stamp_counts(void **state UNUSED)
 
     assert_false(sum(cache, unit_of(1, 5), always, 0, &count));
     put(cache, unit_of(1, 5), CELLS, 3);
+    assert_true(has(cache, unit_of(1, 5)));
+    assert_false(has(cache, unit_of(1, 6)));
+    assert_false(has(cache, unit_of(2, 5)));
     assert_true(sum(cache, unit_of(1, 5), always, 3, &count));
     assert_int_equal(count, 2 * CELLS);
     assert_false(sum(cache, unit_of(1, 6), always, 3, &count));
@@ -79,6 +88,18 @@ static void a_part_of_a_unit(void **state UNUSED)
     (void)report_cache_free(cache);
 }
 
+/* The cells of a day tell the minute: those of an hour, the microsecond. */
+static void times_in_a_unit(void **state UNUSED)
+{
+    struct report_unit day = unit_of(3, 1), hour = unit_of(3, 1);
+
+    day.level = LEVEL_STEPS;
+    hour.start_usec += 23 * 3600 * USEC_PER_SEC;
+    assert_int_equal(report_cell_at(&day, day.start_usec), 0);
+    assert_int_equal(report_cell_at(&day, 4 * USEC_PER_DAY - 1), 24 * 60 - 1);
+    assert_int_equal(report_cell_at(&hour, 4 * USEC_PER_DAY - 1), 3600 * USEC_PER_SEC - 1);
+}
+
 /* What was used last stays; what is too large to be kept is not. */
 static void it_stays_within_its_bytes(void **state UNUSED)
 {
@@ -101,11 +122,12 @@ static void it_stays_within_its_bytes(void **state UNUSED)
 
 static void names_are_numbered_once_and_come_in_order(void **state UNUSED)
 {
-    struct report_cache *cache = report_cache_new(1 << 20);
+    struct report_cache *cache = report_cache_new(1 << 21);
     _cleanup_sums_ struct report_sums sums = { 0 };
     _cleanup_free_ struct report_row *rows = NULL;
+    const struct report_unit unit = unit_of(1, 1);
     struct report_cell cell = { .count = 1 };
-    uint32_t again;
+    uint32_t name, again;
     size_t count;
 
     for (int i = 2999; i >= 0; i--) {
@@ -113,14 +135,15 @@ static void names_are_numbered_once_and_come_in_order(void **state UNUSED)
         struct span parts[] = { SPAN("facebook"), { text, 0 }, SPAN("USD") };
 
         parts[1].len = (size_t)snprintf(text, sizeof(text), "c%04d", i);
-        assert_int_equal(report_cache_name(cache, SUBJECT_REVENUE, parts, &cell.name), 0);
-        assert_int_equal(cell.name, 2999 - i);
-        assert_int_equal(report_cache_name(cache, SUBJECT_REVENUE, parts, &again), 0);
-        assert_int_equal(again, cell.name);
+        assert_int_equal(report_cache_name(cache, CONTENT_CAMPAIGNS, parts, &name), 0);
+        assert_int_equal(name, 2999 - i);
+        cell.name = name;
+        assert_int_equal(report_cache_name(cache, CONTENT_CAMPAIGNS, parts, &again), 0);
+        assert_int_equal(again, name);
         if (i % 2)
-            assert_int_equal(report_sums_add(&sums, &cell, 1, always), 0);
+            assert_int_equal(report_sums_add(&sums, &unit, &cell, 1, always), 0);
     }
-    assert_int_equal(report_cache_rows(cache, SUBJECT_REVENUE, &sums, &rows, &count), 0);
+    assert_int_equal(report_cache_rows(cache, CONTENT_CAMPAIGNS, &sums, &rows, &count), 0);
     assert_int_equal(count, 1500);
     for (size_t i = 0; i + 1 < count; i++)
         assert_true(span_cmp(rows[i].part[1], rows[i + 1].part[1]) < 0);
@@ -139,7 +162,7 @@ static void names_that_do_not_fit_are_refused(void **state UNUSED)
 
         memset(text, 'x', sizeof(text));
         (void)snprintf(text, sizeof(text), "%d", i);
-        r = report_cache_name(cache, SUBJECT_REVENUE, parts, &name);
+        r = report_cache_name(cache, CONTENT_CAMPAIGNS, parts, &name);
     }
     assert_true(r < 0);
     (void)report_cache_free(cache);
@@ -186,6 +209,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(only_the_same_stamp_counts),
         cmocka_unit_test(a_part_of_a_unit),
+        cmocka_unit_test(times_in_a_unit),
         cmocka_unit_test(it_stays_within_its_bytes),
         cmocka_unit_test(names_are_numbered_once_and_come_in_order),
         cmocka_unit_test(names_that_do_not_fit_are_refused),
