@@ -23,6 +23,8 @@ static inline uint64_t hash_span(uint64_t seed, struct span s)
     uint64_t h = seed ^ s.len, word = 0;
     size_t i = 0;
 
+    if (!s.ptr)
+        return hash_mix(h);
     for (; i + sizeof(word) <= s.len; i += sizeof(word))
         h = hash_mix(h ^ span_load_u64(s.ptr + i));
     if (i < s.len)
