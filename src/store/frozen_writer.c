@@ -1,6 +1,5 @@
 #include "store/frozen_writer.h"
 
-#include "base/number.h"
 #include "store/pg.h"
 
 /* Who waits for whom is asked only of those that wait long enough: it stops the lock manager. */
@@ -16,15 +15,5 @@ static const char end_sql[] =
 
 int frozen_writers_end(struct db *db, uint64_t *ret_ended, struct strbuf *err)
 {
-    const struct pg_params none = { 0 };
-    _cleanup_result_ PGresult *res = NULL;
-    int r = db_connect(db, err);
-
-    *ret_ended = 0;
-    if (r == 0)
-        r = pg_query(db, end_sql, &none, &res, err);
-    if (r == 0)
-        return parse_u64(span_str(PQgetvalue(res, 0, 0)), ret_ended);
-    pg_abandon(db);
-    return r;
+    return pg_ask_number(db, end_sql, ret_ended, err);
 }

@@ -1,6 +1,5 @@
 #include "store/outcome_prune.h"
 
-#include "base/number.h"
 #include "store/pg.h"
 
 #define CHUNK_ROWS "10000"
@@ -12,14 +11,5 @@ static const char prune_sql[] =
 
 int outcome_prune_some(struct db *db, uint64_t *ret_deleted, struct strbuf *err)
 {
-    const struct pg_params none = { 0 };
-    _cleanup_result_ PGresult *res = NULL;
-    int r = db_connect(db, err);
-
-    if (r == 0)
-        r = pg_query(db, prune_sql, &none, &res, err);
-    if (r == 0)
-        return parse_u64(span_str(PQgetvalue(res, 0, 0)), ret_deleted);
-    pg_abandon(db);
-    return r;
+    return pg_ask_number(db, prune_sql, ret_deleted, err);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/number.h"
 
 static void add_param(struct pg_params *p, uint32_t type, const char *value, size_t len, int format)
 {
@@ -269,4 +270,19 @@ void pg_abandon(struct db *db)
     if (!can_roll_back(db) || !drain(db, &ignored) || pg_exec(db, "ROLLBACK", &ignored) != 0)
         db_disconnect(db);
     db->failure = failure;
+}
+
+int pg_ask_number(struct db *db, const char *sql, uint64_t *ret, struct strbuf *err)
+{
+    const struct pg_params none = { 0 };
+    _cleanup_result_ PGresult *res = NULL;
+    int r = db_connect(db, err);
+
+    *ret = 0;
+    if (r == 0)
+        r = pg_query(db, sql, &none, &res, err);
+    if (r == 0)
+        return parse_u64(span_str(PQgetvalue(res, 0, 0)), ret);
+    pg_abandon(db);
+    return r;
 }

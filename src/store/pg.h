@@ -126,6 +126,9 @@ struct pg_call {
 int pg_call_all(struct db *db, struct pg_call *calls, int count, struct strbuf *err) MUST_CHECK;
 void pg_calls_clear(struct pg_call *calls, int count);
 
+/* The number that a statement of its own answers. Connects before and cleans up after a failure. */
+int pg_ask_number(struct db *db, const char *sql, uint64_t *ret, struct strbuf *err) MUST_CHECK;
+
 /* Forgets the last failure. Every command starts so. */
 void pg_start_command(struct db *db);
 /* Next result of what was sent, NULL at the end. */

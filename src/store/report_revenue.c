@@ -7,6 +7,7 @@
 
 #include "store/report_change.h"
 #include "store/report_groups.h"
+#include "store/report_revenue_groups.h"
 #include "store/report_revenue_read.h"
 
 enum part { SOURCE, CAMPAIGN, CURRENCY };
@@ -151,7 +152,9 @@ int report_revenue(struct db *db, const struct report_filter *f, struct strbuf *
     r = write_revenue(&j, f, &v, &totals);
     if (r == 0 && f->compare)
         r = write_comparison(db, f, &totals, &j, err);
-    if (r == 0)
+    if (r == 0 && report_revenue_has_groups(f))
+        r = report_revenue_groups_write(&v, f, &j);
+    else if (r == 0)
         r = report_parts_write(db, SUBJECT_REVENUE, f, &v.found, &j, err);
     if (r != 0)
         return r;
