@@ -11,6 +11,6 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 
-/* Ends the sessions of writers that have been silent for 10 seconds while others wait for them; what
- * they had not committed is undone. *ret_ended: how many. 0 or a db_outcome. */
+/* Ends the sessions of writers that have been silent for 10 seconds while others wait for them;
+ * what they had not committed is undone. *ret_ended: how many. 0 or a db_outcome. */
 int frozen_writers_end(struct db *db, uint64_t *ret_ended, struct strbuf *err) MUST_CHECK;
