@@ -8,6 +8,9 @@
 #include "bus/puller.h"
 
 #define PROBE_INACTIVE_NSEC (5 * NSEC_PER_SEC)
+#define HEARING_TIMEOUT_MSEC 2000
+#define HEARING_ATTEMPTS 2
+#define SUBJECT_MAX 256
 
 static bool consumer_equal(const jsConsumerConfig *a, const jsConsumerConfig *b)
 {
@@ -41,8 +44,53 @@ static int consumer_info(struct bus *bus, const char *stream, const char *durabl
     return bus_api_errno(s, code, "cannot read consumer", durable, err);
 }
 
-int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *config,
-                        struct strbuf *err)
+/* It answers a request for messages that is no JSON: "400 Bad Request". */
+static natsStatus consumer_ping(struct bus *bus, const struct bus_consumer_config *config)
+{
+    natsMsg *answer = NULL;
+    char subject[SUBJECT_MAX];
+    natsStatus s = NATS_TIMEOUT;
+
+    (void)snprintf(subject, sizeof(subject), "$JS.API.CONSUMER.MSG.NEXT.%s.%s", config->stream,
+                   config->durable);
+    for (int i = 0; s == NATS_TIMEOUT && i < HEARING_ATTEMPTS; i++)
+        s = natsConnection_RequestString(&answer, bus->nc, subject, "{", HEARING_TIMEOUT_MSEC);
+    natsMsg_Destroy(answer);
+    return s;
+}
+
+/* When several clients create a stream at once, the second one is told that it is there before it
+ * is whole. A consumer that is made then has no way out of the server: it takes requests, and all
+ * that it sends is lost, for as long as the server runs (nats-server 2.9.10, `outq` in
+ * server/consumer.go; seen once in 744 attempts on a busy machine). Such a one is deleted. */
+static int consumer_check_hearing(struct bus *bus, const struct bus_consumer_config *config,
+                                  struct strbuf *err)
+{
+    jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
+    jsConsumerInfo *info = NULL;
+    jsErrCode code = 0;
+    natsStatus s = consumer_ping(bus, config);
+    int r;
+
+    if (s != NATS_TIMEOUT)
+        return bus_api_errno(s, code, "cannot reach consumer", config->durable, err);
+    /* It is not the server that is silent. */
+    r = consumer_info(bus, config->stream, config->durable, &info, err);
+    jsConsumerInfo_Destroy(info);
+    if (r < 0)
+        return r;
+    s = js_DeleteConsumer(bus->js, config->stream, config->durable, &options, &code);
+    r = bus_api_errno(s, code, "cannot delete consumer, which answers nothing,", config->durable,
+                      err);
+    if (r < 0)
+        return r;
+    strbuf_setf(err, "consumer %s answered nothing and was deleted; it is to be made again",
+                config->durable);
+    return -EAGAIN;
+}
+
+static int consumer_make(struct bus *bus, const struct bus_consumer_config *config,
+                         struct strbuf *err)
 {
     jsOptions options = { .Wait = BUS_API_TIMEOUT_MSEC };
     jsConsumerInfo *have = NULL;
@@ -66,6 +114,14 @@ int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *confi
         return r;
     s = js_AddConsumer(NULL, bus->js, config->stream, &want, &options, &code);
     return bus_api_errno(s, code, "cannot create or update consumer", config->durable, err);
+}
+
+int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *config,
+                        struct strbuf *err)
+{
+    int r = consumer_make(bus, config, err);
+
+    return r == 0 ? consumer_check_hearing(bus, config, err) : r;
 }
 
 int bus_consumer_state_of(struct bus *bus, const char *stream, const char *durable,

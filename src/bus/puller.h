@@ -24,7 +24,8 @@ struct bus_consumer_config {
 };
 
 /* Creates the durable consumer or checks that it is there: explicit ack, deliver all, max_deliver
- * -1. Errors as bus_stream_ensure(). */
+ * -1; and it answers. -EAGAIN: it did not and was deleted, ask again in a second. Other errors as
+ * bus_stream_ensure(). */
 int bus_consumer_ensure(struct bus *bus, const struct bus_consumer_config *config,
                         struct strbuf *err) MUST_CHECK;
 

@@ -59,6 +59,8 @@ static bool ready(struct worker *w, struct strbuf *err)
         return true;
     }
     wait_for_bus(w, "the streams cannot be prepared", err);
+    if (r == -EAGAIN)
+        (void)halt_wait(&c->stopping, GONE_WAIT_USEC);
     return false;
 }
 
