@@ -45,9 +45,11 @@ struct question_kind {
     const char *title;
     double goal_msec; /* of p99; 0 = none */
     unsigned variants;
-    /* Appends path and query of a random question. */
-    int (*ask)(const struct dataset *d, struct random *random, unsigned variant,
-               struct strbuf *out);
+    /* Append what a random question asks for, and of which range (NULL = it has none, or begin()
+     * has said so). */
+    void (*begin)(const struct dataset *d, struct random *random, unsigned variant,
+                  struct strbuf *out);
+    void (*range)(const struct dataset *d, struct random *random, struct strbuf *out);
     /* NULL when there is but one. */
     void (*name)(unsigned variant, struct strbuf *out);
 };
@@ -56,6 +58,10 @@ extern const struct question_kind question_kinds[];
 extern const size_t question_kind_count;
 /* The mix that is asked for by many clients at once. */
 extern const struct question_kind question_mix;
+
+/* Appends path and query of a random question; -ENOMEM or -ENOBUFS. */
+int question_ask(const struct question_kind *kind, const struct dataset *d, struct random *random,
+                 unsigned variant, struct strbuf *out) MUST_CHECK;
 
 /* Measures all that options say and sets figures: "<rows>.<key>.p50" and so on. */
 int bench_reports(struct bench *b, struct strbuf *err) MUST_CHECK;

@@ -37,7 +37,7 @@ static int next_target(void *ctx, struct strbuf *out)
     a->asked++;
     if (a->asked >= a->least && clock_mono_usec() - a->started >= a->length_usec)
         atomic_store(&a->stop, true);
-    return a->kind->ask(a->dataset, &a->random, a->variant, out);
+    return question_ask(a->kind, a->dataset, &a->random, a->variant, out);
 }
 
 static void tick(void *ctx)
