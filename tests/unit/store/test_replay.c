@@ -8,42 +8,11 @@
 #include <cmocka.h>
 #include <pthread.h>
 
-#include "unit/store/batches.h"
+#include "unit/store/writer_fixture.h"
 
 #define MESSAGES 60
 #define EVENTS_PER_MESSAGE 20
 #define IDS 700
-
-struct fixture {
-    char url[PG_URL_MAX];
-    PGconn *conn; /* to look with */
-    struct store_writer *writer;
-    struct strbuf err;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    pg_database(f->url);
-    f->conn = PQconnectdb(f->url);
-    (void)pg_value(f->conn, "SET timezone = 'UTC'");
-    f->writer = store_writer_new(pg_db(f->url));
-    strbuf_init(&f->err, 1024);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)store_writer_free(f->writer);
-    strbuf_release(&f->err);
-    PQfinish(f->conn);
-    free(f);
-    return 0;
-}
 
 /* A message is a function of its sequence: each is a request of its own; ids come again in others,
  * now and then with another payload. */

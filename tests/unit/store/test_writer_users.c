@@ -6,38 +6,10 @@
 
 #include <cmocka.h>
 
-#include "unit/store/batches.h"
+#include "unit/store/writer_fixture.h"
 
-struct fixture {
-    char url[PG_URL_MAX];
-    PGconn *conn; /* to look with */
-    struct store_writer *writer;
-    struct strbuf err;
-    unsigned messages, events;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    pg_database(f->url);
-    f->conn = PQconnectdb(f->url);
-    f->writer = store_writer_new(pg_db(f->url));
-    strbuf_init(&f->err, 1024);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)store_writer_free(f->writer);
-    strbuf_release(&f->err);
-    PQfinish(f->conn);
-    free(f);
-    return 0;
-}
+/* Messages and events are numbered through all tests. */
+static unsigned messages, events;
 
 /* One event of each of some users, in a batch of its own. */
 static void write_users(struct fixture *f, unsigned users, unsigned attributes, int64_t usec)
@@ -45,10 +17,10 @@ static void write_users(struct fixture *f, unsigned users, unsigned attributes, 
     _cleanup_batch_ struct test_batch b;
 
     test_batch_init(&b);
-    (void)add_message(&b, f->messages++);
+    (void)add_message(&b, messages++);
     for (unsigned user = 0; user < users; user++)
         (void)add_event(&b,
-                        &(struct test_event){ .id = f->events++,
+                        &(struct test_event){ .id = events++,
                                               .user = user,
                                               .attributes = attributes,
                                               .usec = usec,
