@@ -10,8 +10,6 @@
 #include "store/report_revenue_groups.h"
 #include "store/report_revenue_read.h"
 
-enum part { SOURCE, CAMPAIGN, CURRENCY };
-
 struct totals {
     report_money cents;
     uint64_t transactions; /* of all currencies */
@@ -19,7 +17,7 @@ struct totals {
 
 static bool in_currency(const struct report_row *row, const char *currency)
 {
-    return !currency || span_eq(row->part[CURRENCY], span_str(currency));
+    return !currency || span_eq(row->part[REVENUE_CURRENCY], span_str(currency));
 }
 
 static struct totals totals_of(const struct report_revenue *v, const char *currency)
@@ -47,14 +45,14 @@ static int by_name(const void *a, const void *b)
     return span_cmp(ta->name, tb->name);
 }
 
-static size_t add_up(struct tally *tally, const struct report_revenue *v, enum part part,
-                     const char *currency)
+static size_t add_up(struct tally *tally, const struct report_revenue *v,
+                     enum report_revenue_part part, const char *currency)
 {
     size_t count = 0;
 
     for (size_t i = 0; i < v->count; i++) {
         const struct report_row *row = &v->rows[i];
-        size_t t = part == CAMPAIGN && count ? count - 1 : 0;
+        size_t t = part == REVENUE_CAMPAIGN && count ? count - 1 : 0;
 
         if (!in_currency(row, currency))
             continue;
@@ -69,7 +67,7 @@ static size_t add_up(struct tally *tally, const struct report_revenue *v, enum p
 
 /* "key": the sums by a part; of one currency unless that is NULL. */
 static int write_map(struct json_out *j, const char *key, const struct report_revenue *v,
-                     enum part part, const char *currency)
+                     enum report_revenue_part part, const char *currency)
 {
     struct tally *tally = calloc(v->count + 1, sizeof(*tally));
     size_t count;
@@ -77,7 +75,7 @@ static int write_map(struct json_out *j, const char *key, const struct report_re
     if (!tally)
         return -ENOMEM;
     count = add_up(tally, v, part, currency);
-    if (part != CAMPAIGN)
+    if (part != REVENUE_CAMPAIGN)
         qsort(tally, count, sizeof(*tally), by_name);
     json_key(j, key);
     json_object(j);
@@ -100,11 +98,11 @@ static int write_revenue(struct json_out *j, const struct report_filter *f,
     json_str(j, currency);
     json_key(j, "totalRevenue");
     report_money_write(j, t->cents);
-    r = write_map(j, "revenueBySource", v, SOURCE, currency);
+    r = write_map(j, "revenueBySource", v, REVENUE_SOURCE, currency);
     if (r == 0)
-        r = write_map(j, "revenueByCampaign", v, CAMPAIGN, currency);
+        r = write_map(j, "revenueByCampaign", v, REVENUE_CAMPAIGN, currency);
     if (r == 0)
-        r = write_map(j, "revenueByCurrency", v, CURRENCY, NULL);
+        r = write_map(j, "revenueByCurrency", v, REVENUE_CURRENCY, NULL);
     json_key(j, "transactionCount");
     json_u64(j, t->transactions);
     report_write_range(j, f, &v->found);

@@ -12,11 +12,6 @@ struct group {
     report_money cents;
 };
 
-/* A row's source, campaign and currency: report_revenue_read.h. */
-#define ROW_SOURCE 0
-#define ROW_CAMPAIGN 1
-#define ROW_CURRENCY 2
-
 bool report_revenue_has_groups(const struct report_filter *f)
 {
     for (int i = 0; i < f->group_count; i++)
@@ -52,9 +47,9 @@ static struct group group_of(const struct report_row *row, const struct report_f
         if (i >= f->group_count)
             g.name[i] = SPAN("");
         else if (f->group_by[i] == DIMENSION_SOURCE)
-            g.name[i] = row->part[ROW_SOURCE];
+            g.name[i] = row->part[REVENUE_SOURCE];
         else
-            g.name[i] = row->part[ROW_CAMPAIGN];
+            g.name[i] = row->part[REVENUE_CAMPAIGN];
     return g;
 }
 
@@ -97,7 +92,7 @@ int report_revenue_groups_write(const struct report_revenue *v, const struct rep
     if (!groups)
         return -ENOMEM;
     for (size_t i = 0; i < v->count; i++)
-        if (span_eq(v->rows[i].part[ROW_CURRENCY], currency))
+        if (span_eq(v->rows[i].part[REVENUE_CURRENCY], currency))
             groups[count++] = group_of(&v->rows[i], f);
     count = merge(groups, count);
     json_key(j, "groups");

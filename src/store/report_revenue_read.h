@@ -5,6 +5,9 @@
 #include "store/report_cells.h"
 #include "store/report_query.h"
 
+/* Of a row. */
+enum report_revenue_part { REVENUE_SOURCE, REVENUE_CAMPAIGN, REVENUE_CURRENCY };
+
 /* By source, campaign and currency, in the order of the campaigns. */
 struct report_revenue {
     struct report_row *rows; /* owned */

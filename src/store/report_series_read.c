@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "store/report_cells.h"
+#include "store/report_revenue_read.h"
 
 #define MINUTE_USEC (60 * USEC_PER_SEC)
 
@@ -163,7 +164,7 @@ static int take_cells(void *ctx, int number, const struct report_row *rows, size
         };
 
         if (facts->subject == SUBJECT_REVENUE &&
-            !span_eq(rows[i].part[2], span_str(report_currency(facts->filter))))
+            !span_eq(rows[i].part[REVENUE_CURRENCY], span_str(report_currency(facts->filter))))
             continue;
         if (report_cells_kept(p->content, &rows[i], facts->filter))
             r = add_row(p->series, &row);

@@ -34,19 +34,19 @@ void user_cache_clear(struct user_cache *cache)
     memset(cache->sets, 0, sizeof(cache->sets));
 }
 
-static const struct entry *set_of(const struct user_cache *cache, enum event_source source,
-                                  struct span id, uint32_t *ret_tag)
+/* Where the user's set is, and what tells the user from others in it. */
+static size_t set_of(enum event_source source, struct span id, uint32_t *ret_tag)
 {
     uint64_t hash = hash_span((uint64_t)source << 32, id);
 
     *ret_tag = (uint32_t)(hash >> 32);
-    return cache->sets[hash % SETS];
+    return hash % SETS;
 }
 
 int32_t user_cache_get(const struct user_cache *cache, enum event_source source, struct span id)
 {
     uint32_t tag;
-    const struct entry *set = set_of(cache, source, id, &tag);
+    const struct entry *set = cache->sets[set_of(source, id, &tag)];
 
     for (int i = 0; i < WAYS; i++)
         if (set[i].place && set[i].tag == tag)
@@ -57,7 +57,7 @@ int32_t user_cache_get(const struct user_cache *cache, enum event_source source,
 void user_cache_put(struct user_cache *cache, enum event_source source, struct span id, int32_t no)
 {
     uint32_t tag, way = 0;
-    struct entry *set = (struct entry *)set_of(cache, source, id, &tag);
+    struct entry *set = cache->sets[set_of(source, id, &tag)];
 
     while (way < WAYS && set[way].place && set[way].tag != tag)
         way++;

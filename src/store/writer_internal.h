@@ -82,6 +82,7 @@ struct job_user {
     const struct store_event *newest_country; /* NULL = no event named one */
     int32_t no;                               /* USER_NO_NONE until it is known */
     int32_t offered;                          /* of the pool, likewise */
+    bool remembered;                          /* the writer had its number */
     bool added;                               /* by this attempt */
     bool relist;                              /* user_attributes is to be brought up to date */
 };

@@ -94,6 +94,7 @@ static size_t take_user(struct write_job *job, const struct user_slot *slots, si
         job->user_of[slots[at].place] = (uint32_t)job->user_count;
     }
     user->no = user_cache_get(job->w->user_numbers, user->source, user->id);
+    user->remembered = user->no != USER_NO_NONE;
     job->user_count++;
     return at;
 }
@@ -161,7 +162,9 @@ int users_store(struct write_job *job, struct strbuf *err)
 
 void users_remember(struct write_job *job)
 {
-    for (size_t i = 0; i < job->user_count; i++)
-        user_cache_put(job->w->user_numbers, job->users[i].source, job->users[i].id,
-                       job->users[i].no);
+    for (size_t i = 0; i < job->user_count; i++) {
+        const struct job_user *user = &job->users[i];
+        if (!user->remembered)
+            user_cache_put(job->w->user_numbers, user->source, user->id, user->no);
+    }
 }
