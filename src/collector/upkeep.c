@@ -17,9 +17,11 @@
 /* Counting a large day takes its time; it keeps nobody waiting. */
 #define STATEMENT_USEC UINT64_C(600000000)
 /* How often deltas of the cubes are merged, and for which part of the time at most: what many of
- * them change in common is written once. Merging seldom makes reports read more. */
+ * them change in common is written once. Merging seldom makes reports read more. And for how long
+ * without a rest, unless one part takes longer: the processors are the writers'. */
 #define MERGE_USEC (2 * (uint64_t)USEC_PER_SEC)
 #define MERGE_REST 19
+#define MERGE_SPELL_USEC UINT64_C(100000)
 #define SCHEMA_WAIT_USEC UINT64_C(250000)
 #define JOIN_TICK_USEC UINT64_C(20000)
 #define ERROR_TEXT_MAX 512
@@ -32,6 +34,8 @@ struct upkeep {
     bool runs;
     bool fails;                    /* the last thing that was done */
     uint64_t round_due, merge_due; /* monotonic */
+    unsigned merge_part;           /* the next one */
+    uint64_t merged;               /* rows since the last part 0 */
 };
 
 static bool is_stopping(const struct upkeep *u)
@@ -146,13 +150,33 @@ static int do_round(struct upkeep *u, struct strbuf *err)
     return r;
 }
 
+static int merge_part(struct upkeep *u, struct strbuf *err)
+{
+    uint64_t merged;
+    int r = cube_merge(u->db, u->merge_part, &merged, err);
+
+    if (r != 0)
+        return r;
+    metric_add(u->c->figures.merged, merged);
+    u->merged += merged;
+    u->merge_part = (u->merge_part + 1) % CUBE_PARTS;
+    if (u->merge_part == 0 && u->merged > 0) {
+        u->merged = 0;
+        r = cube_vacuum(u->db, err);
+    }
+    return r;
+}
+
 static int merge_cubes(struct upkeep *u, struct strbuf *err)
 {
-    uint64_t merged, begin = clock_mono_usec();
-    int r = cube_merge(u->db, &merged, err);
+    uint64_t begin = clock_mono_usec(), spent;
+    int r;
 
-    u->merge_due = clock_mono_usec() + MERGE_REST * (clock_mono_usec() - begin);
-    metric_add(u->c->figures.merged, r == 0 ? merged : 0);
+    do {
+        r = merge_part(u, err);
+        spent = clock_mono_usec() - begin;
+    } while (r == 0 && u->merge_part != 0 && spent < MERGE_SPELL_USEC && !is_stopping(u));
+    u->merge_due = clock_mono_usec() + MERGE_REST * spent;
     return r;
 }
 

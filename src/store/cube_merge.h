@@ -11,7 +11,12 @@
 #include "base/strbuf.h"
 #include "store/db.h"
 
-/* *ret_merged: how many rows; 0 when there were none, or another process is at it. What is deleted
- * is vacuumed at once: under load the table would outgrow PostgreSQL's own rounds. 0 or a
- * db_outcome. */
-int cube_merge(struct db *db, uint64_t *ret_merged, struct strbuf *err) MUST_CHECK;
+/* All of it at once would take seconds under load, for which dead rows of all tables stay. */
+#define CUBE_PARTS 8u
+
+/* *ret_merged: how many rows of a part, from 0 on; 0 when there were none, or another process is at
+ * it. 0 or a db_outcome. */
+int cube_merge(struct db *db, unsigned part, uint64_t *ret_merged, struct strbuf *err) MUST_CHECK;
+/* Gives the room of merged rows back to those that come: under load the table would outgrow
+ * PostgreSQL's own rounds. Connected. 0 or a db_outcome. */
+int cube_vacuum(struct db *db, struct strbuf *err) MUST_CHECK;

@@ -40,11 +40,18 @@
 #define USER_COLUMNS                                                                               \
     "source, user_id, first_seen_at, attributes_at, attributes_key, attributes_hash, country_at,"  \
     " country_key, country"
-#define USER_ARRAYS                                                                                \
-    "$1::text[], $2::text[], $3::timestamptz[], $4::timestamptz[], $5::uuid[], $6::bigint[],"      \
-    " $7::timestamptz[], $8::uuid[], $9::text[]"
 #define ATTRIBUTE_COLUMNS "name, age, gender, city, followers"
-#define ATTRIBUTE_ARRAYS "$11::text[], $12::float8[], $13::text[], $14::text[], $15::bigint[]"
+
+/* Read element by element. In FROM, each array would be copied into a tuplestore first. */
+#define USER_FIELDS                                                                                \
+    "unnest($1::text[]) AS source, unnest($2::text[]) AS user_id,"                                 \
+    " unnest($3::timestamptz[]) AS first_seen_at, unnest($4::timestamptz[]) AS attributes_at,"     \
+    " unnest($5::uuid[]) AS attributes_key, unnest($6::bigint[]) AS attributes_hash,"              \
+    " unnest($7::timestamptz[]) AS country_at, unnest($8::uuid[]) AS country_key,"                 \
+    " unnest($9::text[]) AS country"
+#define ATTRIBUTE_FIELDS                                                                           \
+    "unnest($11::text[]) AS name, unnest($12::float8[]) AS age, unnest($13::text[]) AS gender,"    \
+    " unnest($14::text[]) AS city, unnest($15::bigint[]) AS followers"
 /* Where it stands in the job's users, from 1 on; of a new user, the number it gets. */
 #define USER_AT 9
 #define USER_ATTRIBUTES 10
@@ -53,8 +60,8 @@
 static const char add_sql[] =
     "INSERT INTO user_demographics AS u (" USER_COLUMNS ", user_no, " ATTRIBUTE_COLUMNS ","
     " last_seen_at, relist)"
-    " SELECT *, attributes_at, false FROM unnest(" USER_ARRAYS ", $10::integer[], " ATTRIBUTE_ARRAYS ")"
-    " AS x (" USER_COLUMNS ", user_no, " ATTRIBUTE_COLUMNS ")"
+    " SELECT *, attributes_at, false"
+    " FROM (SELECT " USER_FIELDS ", unnest($10::integer[]) AS user_no, " ATTRIBUTE_FIELDS ") AS x"
     " ON CONFLICT (source, user_id) DO NOTHING"
     " RETURNING user_no, " VALUES_OF("u", "u");
 
@@ -75,8 +82,7 @@ static const char touch_sql[] =
     " last_seen_at = greatest(u.last_seen_at, x.attributes_at),"
     " " SAME_NEWEST("attributes_at") ", " SAME_NEWEST("attributes_key") ","
     " " SAME_NEWEST_COUNTRY("country_at") ", " SAME_NEWEST_COUNTRY("country_key")
-    " FROM unnest(" USER_ARRAYS ", $10::integer[], $11::integer[])"
-    " AS x (" USER_COLUMNS ", i, user_no)"
+    " FROM (SELECT " USER_FIELDS ", unnest($10::integer[]) AS i, unnest($11::integer[]) AS user_no) AS x"
     " WHERE u.source = x.source AND u.user_no = x.user_no AND u.user_id = x.user_id"
     " RETURNING x.i, u.relist OR (u.attributes_hash IS DISTINCT FROM x.attributes_hash"
     " AND " NEWER("attributes") ") OR (u.country IS DISTINCT FROM x.country AND " COUNTRY_NEWER ") AS more)"
@@ -89,8 +95,7 @@ static const char rewrite_sql[] =
     " " NEWEST_COUNTRY("country_at") ", " NEWEST_COUNTRY("country_key") ", " NEWEST_COUNTRY("country") ","
     " relist = u.relist OR " VALUES_CHANGED ","
     " listed = CASE WHEN u.relist THEN u.listed WHEN " VALUES_CHANGED " THEN " VALUES_OF("u", "u") " END"
-    " FROM unnest(" USER_ARRAYS ", $10::integer[], " ATTRIBUTE_ARRAYS ")"
-    " AS x (" USER_COLUMNS ", i, " ATTRIBUTE_COLUMNS ")"
+    " FROM (SELECT " USER_FIELDS ", unnest($10::integer[]) AS i, " ATTRIBUTE_FIELDS ") AS x"
     " WHERE u.source = x.source AND u.user_id = x.user_id"
     " RETURNING CASE WHEN u.relist THEN x.i ELSE 0 END";
 /* clang-format on */
