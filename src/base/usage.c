@@ -4,8 +4,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/sysinfo.h>
 #include <unistd.h>
 
+#include "base/number.h"
 #include "base/span.h"
 
 #define TREE_MAX 512
@@ -107,4 +109,28 @@ int usage_of(pid_t pid, bool with_children, struct usage *ret)
     usage.memory_bytes = sums.private_bytes + sums.shared_bytes;
     *ret = usage;
     return 0;
+}
+
+/* cgroups(7): what a container sees as the root is its own group. */
+static uint64_t control_group_limit(void)
+{
+    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
+    char text[32] = "";
+    uint64_t limit;
+    size_t n;
+
+    if (!file)
+        return UINT64_MAX;
+    n = fread(text, 1, sizeof(text) - 1, file);
+    fclose(file);
+    return parse_u64(span_trim(span_of(text, n)), &limit) == 0 ? limit : UINT64_MAX;
+}
+
+uint64_t memory_limit(void)
+{
+    struct sysinfo info;
+
+    if (sysinfo(&info) < 0)
+        return 0;
+    return MIN((uint64_t)info.totalram * info.mem_unit, control_group_limit());
 }

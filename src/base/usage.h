@@ -19,3 +19,6 @@ struct usage {
 /* Of the process alone, or with all it started (PostgreSQL's backends). -ESRCH when there is no
  * such process. */
 int usage_of(pid_t pid, bool with_children, struct usage *ret) MUST_CHECK;
+
+/* Bytes of memory that this machine, or the control group we are in, has; 0 = not known. */
+uint64_t memory_limit(void);

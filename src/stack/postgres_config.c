@@ -1,11 +1,9 @@
 #include "stack/postgres_config.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
-#include <sys/sysinfo.h>
 
-#include "base/number.h"
+#include "base/usage.h"
 #include "stack/files.h"
 
 #define MIB (UINT64_C(1) << 20)
@@ -22,26 +20,9 @@ int postgres_config_include(int dir_fd, const char *cluster)
     return file_replace(dir_fd, path, text, /* durable= */ true);
 }
 
-/* What this machine, or the control group we are in, has. */
-static uint64_t memory_bytes(void)
-{
-    _cleanup_strbuf_ struct strbuf text;
-    struct sysinfo info;
-    uint64_t total, limit;
-
-    strbuf_init(&text, 64);
-    if (sysinfo(&info) < 0)
-        return 0;
-    total = (uint64_t)info.totalram * info.mem_unit;
-    if (file_read(AT_FDCWD, "/sys/fs/cgroup/memory.max", &text) == 0 &&
-        parse_u64(span_trim(strbuf_span(&text)), &limit) == 0)
-        total = MIN(total, limit);
-    return total;
-}
-
 int postgres_config_write(const struct site *site, int dir_fd, const char *cluster)
 {
-    const uint64_t memory = memory_bytes() / MIB;
+    const uint64_t memory = memory_limit() / MIB;
     const uint64_t shared = MAX(MIN(memory / 8, UINT64_C(1024)), UINT64_C(64));
     _cleanup_strbuf_ struct strbuf text;
     char path[64];
@@ -61,9 +42,8 @@ int postgres_config_write(const struct site *site, int dir_fd, const char *clust
         "effective_cache_size = '%lluMB'\n"
         "synchronous_commit = on\n"
         "wal_compression = lz4\n"
-        /* Who needs a new segment would write 16 MiB of zeros and wait for the disk, and all others
-         * for it: seconds, under load. Later segments are old ones under a new name. */
-        "wal_init_zero = off\n"
+        /* The log of a large transaction is on the disk before it commits. */
+        "wal_writer_delay = '10ms'\n"
         "max_wal_size = '4GB'\n"
         "checkpoint_timeout = '15min'\n"
         "random_page_cost = 1.1\n"

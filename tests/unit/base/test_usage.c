@@ -63,10 +63,18 @@ static void children_are_counted_when_asked_for(UNUSED void **state)
     assert_int_equal(usage_of(child, true, &all), -ESRCH);
 }
 
+static void memory_has_a_limit(UNUSED void **state)
+{
+    long pages = sysconf(_SC_PHYS_PAGES), page_bytes = sysconf(_SC_PAGESIZE);
+
+    assert_in_range(memory_limit(), UINT64_C(1) << 20, (uint64_t)pages * (uint64_t)page_bytes);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_are_counted_when_asked_for),
+        cmocka_unit_test(memory_has_a_limit),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
