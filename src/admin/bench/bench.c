@@ -15,6 +15,7 @@
 
 #include "admin/bench/bench.h"
 #include "admin/bench/child.h"
+#include "admin/bench/memory.h"
 #include "base/clock.h"
 
 #define BAR_WIDTH 24
@@ -106,6 +107,7 @@ int bench_run_parts(struct bench *b, const char *only, struct strbuf *err)
         b->step_name = parts[i].name;
         if (!b->terminal)
             fprintf(stderr, "[%u/%u] %s\n", b->step, b->steps, parts[i].about);
+        bench_touch_memory(b);
         r = parts[i].run(b, err);
         if (r < 0)
             return r;

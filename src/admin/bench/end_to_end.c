@@ -13,6 +13,7 @@
 #include "admin/bench/client.h"
 #include "admin/bench/freshness.h"
 #include "admin/bench/load.h"
+#include "admin/bench/memory.h"
 #include "admin/bench/stack_ctl.h"
 #include "base/clock.h"
 #include "base/usage.h"
@@ -109,8 +110,10 @@ static int measure_freshness(struct bench *b, const struct stack *stack, struct 
                          .stack = stack,
                          .max_usec = LOAD_MAX_USEC,
                          .rate = figures_get(&b->figures, "e2e.rate") / 2 };
-    int r = load_start(&load, err), stopped;
+    int r, stopped;
 
+    bench_touch_memory(b);
+    r = load_start(&load, err);
     if (r < 0)
         return r;
     watch_for(&load, WARM_UP_USEC, 0, "half load");
