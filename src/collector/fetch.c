@@ -50,7 +50,8 @@ static bool ready(struct worker *w, struct strbuf *err)
                                .stream = c->stream,
                                .durable = c->source->durable,
                                .batch = PULL_MESSAGES,
-                               .max_bytes = c->settings->batch_max_bytes,
+                               /* What has come and is not in a batch yet takes memory too. */
+                               .max_bytes = c->settings->batch_max_bytes / 2,
                                .expires_usec = PULL_EXPIRES_USEC,
                            },
                            &w->puller, err);
