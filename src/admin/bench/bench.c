@@ -15,7 +15,6 @@
 
 #include "admin/bench/bench.h"
 #include "admin/bench/child.h"
-#include "admin/bench/memory.h"
 #include "base/clock.h"
 
 #define BAR_WIDTH 24
@@ -107,7 +106,6 @@ int bench_run_parts(struct bench *b, const char *only, struct strbuf *err)
         b->step_name = parts[i].name;
         if (!b->terminal)
             fprintf(stderr, "[%u/%u] %s\n", b->step, b->steps, parts[i].about);
-        bench_touch_memory(b);
         r = parts[i].run(b, err);
         if (r < 0)
             return r;

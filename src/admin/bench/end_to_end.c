@@ -125,8 +125,10 @@ static int measure_freshness(struct bench *b, const struct stack *stack, struct 
 int bench_end_to_end(struct bench *b, struct strbuf *err)
 {
     struct stack stack;
-    int r = stack_start(b, &stack, "e2e", NULL, err);
+    int r;
 
+    bench_touch_memory(b);
+    r = stack_start(b, &stack, "e2e", NULL, err);
     if (r < 0)
         return r;
     r = measure_rate(b, &stack, err);
