@@ -17,21 +17,29 @@ struct sums {
     uint64_t private_bytes, shared_bytes;
 };
 
-/* Reads a small file of /proc; its length, or -errno. */
-static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
+/* Reads the beginning of a file; its length, or -ENOENT. */
+static ssize_t read_text(const char *path, char *buf, size_t size)
 {
-    char path[64];
+    FILE *file = fopen(path, "re");
     size_t n;
-    FILE *file;
 
-    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
-    file = fopen(path, "re");
     if (!file)
-        return -ESRCH;
+        return -ENOENT;
     n = fread(buf, 1, size - 1, file);
     fclose(file);
     buf[n] = '\0';
     return (ssize_t)n;
+}
+
+/* Reads a small file of /proc; its length, or -ESRCH. */
+static ssize_t read_proc(pid_t pid, const char *name, char *buf, size_t size)
+{
+    char path[96];
+    ssize_t n;
+
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
+    n = read_text(path, buf, size);
+    return n < 0 ? -ESRCH : n;
 }
 
 /* utime, stime, cutime and cstime are fields 14 to 17, behind the name in parentheses. */
@@ -114,16 +122,12 @@ int usage_of(pid_t pid, bool with_children, struct usage *ret)
 /* cgroups(7): what a container sees as the root is its own group. */
 static uint64_t control_group_limit(void)
 {
-    FILE *file = fopen("/sys/fs/cgroup/memory.max", "re");
     char text[32] = "";
     uint64_t limit;
-    size_t n;
 
-    if (!file)
+    if (read_text("/sys/fs/cgroup/memory.max", text, sizeof(text)) < 0)
         return UINT64_MAX;
-    n = fread(text, 1, sizeof(text) - 1, file);
-    fclose(file);
-    return parse_u64(span_trim(span_of(text, n)), &limit) == 0 ? limit : UINT64_MAX;
+    return parse_u64(span_trim(span_str(text)), &limit) == 0 ? limit : UINT64_MAX;
 }
 
 uint64_t memory_limit(void)
