@@ -39,7 +39,6 @@ static long deltas(struct fixture *f)
 static void test_parts_are_merged_one_by_one(void **state)
 {
     struct fixture *f = *state;
-    struct db *db = pg_db(f->url);
     unsigned with_rows = 0;
     long left;
 
@@ -47,7 +46,7 @@ static void test_parts_are_merged_one_by_one(void **state)
     left = deltas(f);
     for (unsigned part = 0; part < CUBE_PARTS; part++) {
         uint64_t merged;
-        assert_int_equal(cube_merge(db, part, &merged, &f->err), 0);
+        assert_int_equal(cube_merge(f->db, part, &merged, &f->err), 0);
         with_rows += merged > 0;
         left -= (long)merged;
         assert_int_equal(deltas(f), left);
@@ -55,9 +54,8 @@ static void test_parts_are_merged_one_by_one(void **state)
     }
     assert_int_equal(left, 0);
     assert_in_range(with_rows, CUBE_PARTS / 2, CUBE_PARTS);
-    assert_int_equal(cube_vacuum(db, &f->err), 0);
+    assert_int_equal(cube_vacuum(f->db, &f->err), 0);
     assert_int_equal(pg_number(f->conn, "SELECT pg_relation_size('cube_deltas')"), 0);
-    (void)db_free(db);
 }
 
 static void test_all_are_merged_at_once(void **state)

@@ -10,45 +10,11 @@
 #include <pthread.h>
 
 #include "store/retention.h"
-#include "unit/store/batches.h"
+#include "unit/store/writer_fixture.h"
 
 #define DAYS 5 /* 2026-01-01 to 2026-01-05 */
 #define PER_DAY 40
 #define DAY_THREE "2026-01-03 00:00:00+00"
-
-struct fixture {
-    char url[PG_URL_MAX];
-    PGconn *conn; /* to look with */
-    struct db *db;
-    struct store_writer *writer;
-    struct strbuf err;
-};
-
-static int set_up(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    pg_database(f->url);
-    f->conn = PQconnectdb(f->url);
-    (void)pg_value(f->conn, "SET timezone = 'UTC'");
-    f->db = pg_db(f->url);
-    f->writer = store_writer_new(pg_db(f->url));
-    strbuf_init(&f->err, 1024);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-
-    (void)store_writer_free(f->writer);
-    (void)db_free(f->db);
-    strbuf_release(&f->err);
-    PQfinish(f->conn);
-    free(f);
-    return 0;
-}
 
 /* Id i happened on day i / PER_DAY; every fourth is of TikTok, every second brings revenue. */
 static void add_day(struct test_batch *b, unsigned day, unsigned from_id)

@@ -5,7 +5,8 @@
 
 struct fixture {
     char url[PG_URL_MAX];
-    PGconn *conn; /* to look with */
+    PGconn *conn;  /* to look with */
+    struct db *db; /* for what is tested beside the writer */
     struct store_writer *writer;
     struct strbuf err;
 };
@@ -17,6 +18,7 @@ static int set_up(void **state)
     pg_database(f->url);
     f->conn = PQconnectdb(f->url);
     (void)pg_value(f->conn, "SET timezone = 'UTC'");
+    f->db = pg_db(f->url);
     f->writer = store_writer_new(pg_db(f->url));
     strbuf_init(&f->err, 1024);
     *state = f;
@@ -28,6 +30,7 @@ static int tear_down(void **state)
     struct fixture *f = *state;
 
     (void)store_writer_free(f->writer);
+    (void)db_free(f->db);
     strbuf_release(&f->err);
     PQfinish(f->conn);
     free(f);
